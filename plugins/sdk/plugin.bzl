@@ -1,0 +1,42 @@
+"""fermata_plugin: one stage plugin, `<name>.so`.
+
+The link flags close failures that were reproduced (plugins/abi/README.md): without the version script two versions of a
+plugin share inline variables, without -z defs a missing symbol shows up only on the server.
+"""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary")
+
+_MAP = "//plugins/sdk:plugin.map"
+
+# A sanitizer's runtime lives in the program that loads the plugin, so its symbols are undefined here.
+_DEFS = {
+    "//plugins/sdk:asan": [],
+    "//plugins/sdk:ubsan": [],
+    "//plugins/sdk:tsan": [],
+    "//conditions:default": ["-Wl,-z,defs"],
+}
+
+def fermata_plugin(name, srcs, deps = [], linkopts = [], sdk = True, **kwargs):
+    """Builds `<name>.so`.
+
+    Args:
+      name: the plugin's short name.
+      srcs: its sources; plain C works too.
+      deps: its libraries, linked statically unless they come from the system.
+      linkopts: more link flags.
+      sdk: False leaves the C++ SDK out; the plugin then speaks the C ABI itself.
+      **kwargs: of cc_binary.
+    """
+    cc_binary(
+        name = name + ".so",
+        srcs = srcs,
+        additional_linker_inputs = [_MAP],
+        linkopts = [
+            "-Wl,--version-script=$(location {})".format(_MAP),
+            "-Wl,-z,now",
+            "-Wl,-z,noexecstack",
+        ] + select(_DEFS) + linkopts,
+        linkshared = True,
+        deps = deps + (["//plugins/sdk"] if sdk else ["//plugins/abi:fermata_abi"]),
+        **kwargs
+    )
