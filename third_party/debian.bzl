@@ -225,6 +225,10 @@ def debian_repositories():
         build = {"": _RAPIDJSON},
     )
     _repo(
+        name = "com_googlesource_code_re2",
+        libs = {":re2": ["re2"]},
+    )
+    _repo(
         name = "com_github_curl_curl",
         libs = {":curl": ["libcurl"]},
     )

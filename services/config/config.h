@@ -1,0 +1,68 @@
+#pragma once
+
+// fermata.yaml as a typed value. Every key is optional; an unknown key, a wrong type or an absurd
+// number is an error that names file:line:column. deploy/fermata.yaml shows every key with its
+// default. Read once at start by fermatad, then constant: any thread may read it.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace fermata {
+
+struct PluginsConfig {
+  std::string folder;                         // "": no plugins
+  std::map<std::string, std::string> config;  // plugin name -> its configuration as JSON text
+};
+
+struct LimitsConfig {
+  int64_t jobs = 100000;                 // unfinished jobs held
+  uint64_t bytes = uint64_t{1} << 30;    // payloads and results of unfinished jobs
+  uint64_t payload = uint64_t{4} << 20;  // one job's input
+  int64_t fan_out = 10000;               // items of one `each`
+  int64_t running = 10000;               // jobs running at once
+};
+
+struct RetentionConfig {  // of finished jobs
+  int64_t jobs = 100000;
+  uint64_t bytes = uint64_t{256} << 20;
+  absl::Duration age = absl::Hours(24);
+};
+
+struct ShutdownConfig {
+  absl::Duration pause = absl::ZeroDuration();  // not serving by health, but still taking jobs
+  absl::Duration drain = absl::Seconds(30);     // for running jobs to finish
+};
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogFormat { kText, kJson };
+
+struct LogConfig {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+};
+
+struct Config {
+  std::string listen = "127.0.0.1:7450";   // host:port or unix:/path
+  std::string metrics = "127.0.0.1:9464";  // host:port; "": no metrics endpoint
+  PluginsConfig plugins;
+  std::string pipelines_folder;  // "": no named pipelines
+  LimitsConfig limits;
+  RetentionConfig retention;
+  ShutdownConfig shutdown;
+  LogConfig log;
+  int offload_threads = 4;
+};
+
+// `text` as if it were the file `filename`. Folders that are relative stay as they are written.
+absl::StatusOr<Config> parse_config(std::string_view text, std::string_view filename);
+
+// Reads the file; relative folders are resolved against the folder the file is in.
+absl::StatusOr<Config> load_config(const std::string& path);
+
+}  // namespace fermata
