@@ -233,6 +233,10 @@ def debian_repositories():
         libs = {":curl": ["libcurl"]},
     )
     _repo(
+        name = "openssl",
+        libs = {":crypto": ["libcrypto"]},
+    )
+    _repo(
         name = "com_github_gnome_libxml2",
         links = {"include": "/usr/include/libxml2"},
         build = {"": _XML2},

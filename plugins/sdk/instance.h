@@ -34,13 +34,13 @@ class Instance {
 
   // Metrics are defined in create() only. Names end up as
   // fermata_plugin_<name>{plugin=,stage=,<labels>}.
-  virtual Counter counter(std::string_view name, std::string_view help,
-                          std::vector<std::string_view> labels = {}) = 0;
-  virtual Gauge gauge(std::string_view name, std::string_view help,
-                      std::vector<std::string_view> labels = {}) = 0;
-  virtual Histogram histogram(std::string_view name, std::string_view help,
-                              std::vector<double> bounds,
-                              std::vector<std::string_view> labels = {}) = 0;
+  virtual PluginCounter counter(std::string_view name, std::string_view help,
+                                std::vector<std::string_view> labels = {}) = 0;
+  virtual PluginGauge gauge(std::string_view name, std::string_view help,
+                            std::vector<std::string_view> labels = {}) = 0;
+  virtual PluginHistogram histogram(std::string_view name, std::string_view help,
+                                    std::vector<double> bounds,
+                                    std::vector<std::string_view> labels = {}) = 0;
 
  protected:
   Instance() = default;

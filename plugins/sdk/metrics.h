@@ -1,5 +1,5 @@
-// Counter, Gauge, Histogram of a plugin. Small handles: copy them freely. An update is one call
-// into the server, which adds to a plain number of this loop. Loop thread only.
+// PluginCounter, PluginGauge, PluginHistogram. Small handles: copy them freely. An update is one
+// call into the server, which adds to a plain number of this loop. Loop thread only.
 #ifndef PLUGINS_SDK_METRICS_H_
 #define PLUGINS_SDK_METRICS_H_
 
@@ -26,7 +26,7 @@ class Metric {
   uint32_t id_ = 0;
 };
 
-class Counter : public Metric {
+class PluginCounter : public Metric {
  public:
   using Metric::Metric;
   void add(double value = 1, std::initializer_list<std::string_view> labels = {}) const {
@@ -34,7 +34,7 @@ class Counter : public Metric {
   }
 };
 
-class Gauge : public Metric {
+class PluginGauge : public Metric {
  public:
   using Metric::Metric;
   void set(double value, std::initializer_list<std::string_view> labels = {}) const {
@@ -42,7 +42,7 @@ class Gauge : public Metric {
   }
 };
 
-class Histogram : public Metric {
+class PluginHistogram : public Metric {
  public:
   using Metric::Metric;
   void observe(double value, std::initializer_list<std::string_view> labels = {}) const {

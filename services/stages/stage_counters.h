@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "services/metrics/counters.h"
+
 namespace fermata {
 
 // How an attempt ended, as the metric label `outcome` says it.
@@ -26,15 +28,10 @@ inline constexpr std::array<const char*, 8> kStageResultNames = {
     "ok", "invalid", "transient", "unavailable", "deadline", "cancelled", "internal", "abandoned"};
 
 struct StageCounters {
-  // Upper bounds in seconds; the last bucket is +Inf.
-  static constexpr std::array<double, 14> kBounds = {
-      0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
-
   uint64_t in_flight = 0;  // called and not let go of, abandoned ones included
   uint64_t started = 0;
   std::array<uint64_t, kStageResultNames.size()> ended{};  // by StageResult
-  std::array<uint64_t, kBounds.size() + 1> duration{};     // not cumulative
-  int64_t duration_sum_ns = 0;
+  JobHistogram duration;                                   // of every attempt, however it ended
   uint64_t input_bytes = 0;
   uint64_t output_bytes = 0;
   uint64_t chunks = 0;
@@ -48,11 +45,7 @@ struct StageCounters {
   void end(StageResult result, int64_t elapsed_ns, size_t bytes) {
     --in_flight;
     ++ended[static_cast<size_t>(result)];
-    size_t bucket = 0;
-    while (bucket < kBounds.size() && static_cast<double>(elapsed_ns) > kBounds[bucket] * 1e9)
-      ++bucket;
-    ++duration[bucket];
-    duration_sum_ns += elapsed_ns;
+    duration.observe(elapsed_ns);
     output_bytes += bytes;
   }
 };

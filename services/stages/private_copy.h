@@ -1,0 +1,37 @@
+// The private copy: plugins are never loaded from the folder they were found in, but from a copy of
+// ours, named by the SHA-256 of its bytes.
+//
+// So the bytes that were checked are the bytes that get mapped; overwriting or deleting the
+// original cannot reach a running server (overwriting a mapped file is SIGBUS); and a new version
+// never has the path of an old one, which the dynamic loader would answer with the old code.
+// Blocking I/O: not for loop threads.
+#ifndef SERVICES_STAGES_PRIVATE_COPY_H_
+#define SERVICES_STAGES_PRIVATE_COPY_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace fermata {
+
+struct PrivateCopy {
+  std::string path;    // <private_dir>/<sha256>.so
+  std::string sha256;  // 64 hex digits
+  std::string bytes;   // what was hashed and written
+};
+
+// Makes the directory, for this user only (0700). Refuses one that others could write to.
+absl::Status prepare_private_dir(const std::string& directory);
+
+// PLG-130 when the folder, or a directory above it, is writable by someone else than root and this
+// user.
+absl::Status check_plugin_folder(const std::string& folder);
+
+// PLG-100: cannot be read; PLG-130: may be written by others, or is a symbolic link.
+absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
+                                        const std::string& private_dir);
+
+}  // namespace fermata
+
+#endif  // SERVICES_STAGES_PRIVATE_COPY_H_
