@@ -1,0 +1,90 @@
+// JobStore: where jobs are kept, and the contract all engines of it fulfil.
+//
+//  1. commit() answers OK when the whole batch is as durable as this store makes things, and an
+//     error when none of it is; never something in between.
+//  2. Of two records of a job, the one with the higher sequence stays, whatever the order they
+//     arrive in. A finished record is never replaced.
+//  3. get() sees what was committed before it was called.
+//  4. Finished jobs are kept within Retention, the oldest to finish go first; unfinished jobs are
+//     never dropped.
+//
+// tests/store/job_store_contract.h states all of it as tests that every store runs. A store belongs
+// to one loop and is called on its thread; it may have threads of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/async/co.h"
+#include "services/store/job_record.h"
+
+namespace fermata {
+
+// Of finished jobs. All three bounds hold at once.
+struct Retention {
+  size_t jobs = 100000;
+  size_t bytes = size_t{256} << 20;
+  absl::Duration age = absl::Hours(24);
+};
+
+struct JobFilter {
+  std::vector<JobState> states;  // any of them; empty: all
+  std::optional<std::string> pipeline;
+  std::optional<std::string> stage;
+  std::optional<std::string> queue;
+  Labels labels;  // all of them, equal
+
+  bool matches(const JobRecord& record) const;
+};
+
+struct JobPage {
+  std::vector<JobView> jobs;    // newest (highest id) first
+  std::string next_page_token;  // empty: the end, and only there
+};
+
+struct StoreStats {
+  size_t live = 0;      // unfinished jobs
+  size_t finished = 0;  // kept
+  size_t finished_bytes = 0;
+  uint64_t commits = 0;  // batches
+  uint64_t records = 0;  // in them
+  uint64_t evicted = 0;  // by retention
+};
+
+class JobStore {
+ public:
+  virtual ~JobStore() = default;
+
+  //   wakes when   the batch is durable, or refused
+  //   on cancel    waits for that all the same
+  //   on shutdown  the same
+  virtual Co<absl::Status> commit(std::vector<JobView> batch) = 0;
+
+  // NOT_FOUND when there is none, or no longer.
+  virtual Co<absl::StatusOr<JobView>> get(std::string id) = 0;
+
+  // The job with this request id, whatever its state; null when there is none.
+  virtual Co<absl::StatusOr<JobView>> find_request(std::string request_id) = 0;
+
+  // Finished jobs that match, below the id `before` ("": from the newest), at most `limit`. A page
+  // may be short before the end: how much one call searches is bounded.
+  virtual Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
+                                                    size_t limit) = 0;
+
+  // Unfinished jobs above the id `after`, oldest first, at most `limit`: what opening a shard
+  // reads.
+  virtual Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) = 0;
+
+  // Forgets a finished job. NOT_FOUND; FAILED_PRECONDITION when it has not finished.
+  virtual Co<absl::Status> remove(std::string id) = 0;
+
+  virtual StoreStats stats() const = 0;
+};
+
+}  // namespace fermata
