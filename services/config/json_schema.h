@@ -59,7 +59,8 @@ class JsonSchema {
   absl::Status validate(const JsonValue& value) const;
 
   // Adds absent members that have a `default`, also inside members and array items that exist.
-  void fill_defaults(JsonValue& value, JsonAllocator& allocator) const;
+  // RESOURCE_EXHAUSTED when they would add more than 16 MiB.
+  absl::Status fill_defaults(JsonValue& value, JsonAllocator& allocator) const;
 
   // Which types a valid value may have at `path` (names, or numbers as text, or "*" for any item);
   // 0 when no valid value has anything there. Errs on the side of kJsonAny.

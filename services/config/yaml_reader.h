@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "services/config/str_cat.h"
 #include "services/config/yaml_tree.h"
 
 namespace fermata {

@@ -1,0 +1,160 @@
+#include "services/config/config.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/numbers.h"
+#include "services/config/str_cat.h"
+#include "services/config/utf8.h"
+#include "services/config/yaml_reader.h"
+
+namespace fermata {
+namespace {
+
+constexpr int64_t kMillion = 1000000;
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr size_t kMaxFile = 1 << 20;
+
+// host:port, [v6]:port, or unix:/path
+bool is_address(std::string_view text, bool unix_socket) {
+  if (unix_socket && text.substr(0, 5) == "unix:") {
+    // The kernel's limit for a socket's path is 107 bytes.
+    return text.size() > 6 && text[5] == '/' && text.size() - 5 <= 107;
+  }
+  size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  std::string_view host = text.substr(0, colon);
+  std::string_view port = text.substr(colon + 1);
+  bool v6 = host.front() == '[' && host.back() == ']';
+  if (!v6 && host.find(':') != std::string_view::npos) return false;
+  uint32_t number = 0;
+  return port.find_first_not_of("0123456789") == std::string_view::npos &&
+         absl::SimpleAtoi(for_absl(port), &number) && number <= 65535;
+}
+
+std::string address(YamlReader& reader, std::string_view key, const std::string& fallback,
+                    bool unix_socket, bool may_be_empty) {
+  std::string text = reader.text(key, fallback);
+  if (text.empty() ? may_be_empty : is_address(text, unix_socket)) return text;
+  const YamlNode* node = reader.find(key);
+  reader.error(*node, key, unix_socket ? "host:port or unix:/path" : "host:port, or \"\" for none");
+  return fallback;
+}
+
+void read_plugins(YamlReader plugins, PluginsConfig& out) {
+  out.folder = plugins.text("folder", out.folder);
+  if (const YamlNode* config = plugins.find("config"); config != nullptr && !config->is_null()) {
+    if (config->kind != YamlNode::Kind::kMapping) {
+      plugins.error(*config, "config", "a mapping of plugin names to their configuration");
+    }
+    for (const YamlMember& member : config->members) {
+      JsonDocument document;
+      JsonValue value = yaml_to_json(*member.value, document.GetAllocator());
+      if (value.IsNull()) value.SetObject();
+      if (!value.IsObject()) {
+        plugins.error(*member.value, str_cat("config.", member.key), "a mapping");
+      }
+      out.config[member.key] = to_json(value);
+    }
+  }
+  plugins.finish();
+}
+
+void read_limits(YamlReader limits, LimitsConfig& out) {
+  out.jobs = limits.integer("jobs", out.jobs, {1, 100 * kMillion});
+  out.bytes = limits.bytes("bytes", out.bytes, {kMiB, kMiB << 20});
+  out.payload = limits.bytes("payload", out.payload, {1, 1024 * kMiB});
+  out.fan_out = limits.integer("fan_out", out.fan_out, {1, 10 * kMillion});
+  out.running = limits.integer("running", out.running, {1, 10 * kMillion});
+  if (out.payload > out.bytes) {
+    const YamlNode* node = limits.find("payload");
+    if (node == nullptr) node = limits.find("bytes");
+    limits.error(*node, "payload", "a size of at most limits.bytes");
+  }
+  limits.finish();
+}
+
+void read_retention(YamlReader retention, RetentionConfig& out) {
+  out.jobs = retention.integer("jobs", out.jobs, {0, 100 * kMillion});
+  out.bytes = retention.bytes("bytes", out.bytes, {0, kMiB << 20});
+  out.age = retention.duration("age", out.age, {absl::Seconds(1), absl::Hours(24 * 365)});
+  retention.finish();
+}
+
+void read_shutdown(YamlReader shutdown, ShutdownConfig& out) {
+  YamlRange<absl::Duration> range = {absl::ZeroDuration(), absl::Hours(24)};
+  out.pause = shutdown.duration("pause", out.pause, range);
+  out.drain = shutdown.duration("drain", out.drain, range);
+  shutdown.finish();
+}
+
+void read_log(YamlReader log, LogConfig& out) {
+  out.level = log.choice<LogLevel>("level", out.level,
+                                   {{"debug", LogLevel::kDebug},
+                                    {"info", LogLevel::kInfo},
+                                    {"warning", LogLevel::kWarning},
+                                    {"error", LogLevel::kError}});
+  out.format = log.choice<LogFormat>("format", out.format,
+                                     {{"text", LogFormat::kText}, {"json", LogFormat::kJson}});
+  log.finish();
+}
+
+std::string below(const std::string& file, const std::string& folder) {
+  if (folder.empty() || folder[0] == '/') return folder;
+  size_t slash = file.rfind('/');
+  return slash == std::string::npos ? folder : file.substr(0, slash + 1) + folder;
+}
+
+}  // namespace
+
+absl::StatusOr<Config> parse_config(std::string_view text, std::string_view filename) {
+  Config config;
+  absl::StatusOr<YamlFile> file = parse_yaml(text, filename);
+  if (!file.ok()) return file.status();
+  YamlErrors errors(filename);
+  YamlReader reader(errors, *file->root, "");
+  config.listen = address(reader, "listen", config.listen, true, false);
+  config.metrics = address(reader, "metrics", config.metrics, false, true);
+  read_plugins(reader.child("plugins"), config.plugins);
+  YamlReader pipelines = reader.child("pipelines");
+  config.pipelines_folder = pipelines.text("folder", config.pipelines_folder);
+  pipelines.finish();
+  read_limits(reader.child("limits"), config.limits);
+  read_retention(reader.child("retention"), config.retention);
+  read_shutdown(reader.child("shutdown"), config.shutdown);
+  read_log(reader.child("log"), config.log);
+  config.offload_threads =
+      static_cast<int>(reader.integer("offload_threads", config.offload_threads, {1, 256}));
+  reader.finish();
+  if (!errors.ok()) return errors.status();
+  return config;
+}
+
+absl::StatusOr<Config> load_config(const std::string& path) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) != 0) {
+    return absl::NotFoundError(
+        str_cat(path, ": expected a configuration file, got: ", std::strerror(errno)));
+  }
+  if (!S_ISREG(found.st_mode)) {
+    return absl::InvalidArgumentError(str_cat(path, ": expected a file, got something else"));
+  }
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(kMaxFile + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad() || !stream.is_open()) {
+    return absl::PermissionDeniedError(str_cat(path, ": expected a readable file"));
+  }
+  text.resize(static_cast<size_t>(stream.gcount()));
+  absl::StatusOr<Config> config = parse_config(text, path);
+  if (!config.ok()) return config;
+  config->plugins.folder = below(path, config->plugins.folder);
+  config->pipelines_folder = below(path, config->pipelines_folder);
+  return config;
+}
+
+}  // namespace fermata
