@@ -119,6 +119,19 @@ _WKT = ["any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappe
 _GOOGLEAPIS = "/usr/src/bazel-bootstrap/third_party/googleapis/"
 _GRPC_PROTO = "/usr/share/grpc-proto/"
 
+# What AIP-193 asks of every error, and Debian's copy of error_details.proto is too old to have.
+_ERROR_INFO = """
+// Why a request failed, for programs. Unlike the code it is specific, unlike the message it is stable.
+message ErrorInfo {
+  // UPPER_SNAKE, unique within the domain.
+  string reason = 1;
+  // Who gave the reason its meaning, as in "fermata.dev".
+  string domain = 2;
+  // Every value that the message mentions.
+  map<string, string> metadata = 3;
+}
+"""
+
 _RULES_CC = """
 cc_binary = native.cc_binary
 cc_import = native.cc_import
@@ -298,10 +311,14 @@ proto_lang_toolchain(
                 "google/api/http.proto",
                 "google/longrunning/operations.proto",
                 "google/rpc/code.proto",
-                "google/rpc/error_details.proto",
                 "google/rpc/status.proto",
             ]
         },
+        copies = {"google/rpc/error_details.proto": _GOOGLEAPIS + "google/rpc/error_details.proto"},
+        edits = {"google/rpc/error_details.proto": [
+            "import \"google/protobuf/duration.proto\";\n",
+            "import \"google/protobuf/duration.proto\";\n" + _ERROR_INFO,
+        ]},
         build = {
             "google/api": _proto("http", "http.proto") +
                           _proto("annotations", "annotations.proto", [":http_proto", "@com_google_protobuf//:descriptor_proto"]),
