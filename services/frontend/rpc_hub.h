@@ -1,0 +1,46 @@
+// RpcHub: what the calls of one server share, on the loop's thread.
+//
+// `serve()` owns the task group in which every call runs; before it runs and after it has ended,
+// calls are answered UNAVAILABLE. Made before the gRPC server, destroyed after it.
+#pragma once
+
+#include <cstdint>
+
+#include "services/async/async.h"
+#include "services/frontend/rpc_counters.h"
+
+namespace fermata {
+class Engine;
+class PipelineLibrary;
+class Stages;
+}  // namespace fermata
+
+namespace fermata::frontend {
+
+// What calls work on; outlives the server. Loop thread.
+struct Backend {
+  Engine& engine;
+  const PipelineLibrary& pipelines;
+  const Stages& stages;
+};
+
+// Constant while the server runs; any thread.
+struct RpcLimits {
+  uint64_t payload = uint64_t{4} << 20;  // bytes of one job's input or inline pipeline
+};
+
+class RpcHub {
+ public:
+  RpcHub(Loop& loop, Backend backend, RpcLimits limits)
+      : loop(loop), backend(backend), limits(limits) {}
+  RpcHub(const RpcHub&) = delete;
+
+  Loop& loop;
+  const Backend backend;
+  const RpcLimits limits;
+  RpcCounters counters;        // loop thread
+  TaskGroup* group = nullptr;  // loop thread; null when not serving
+  bool stopping = false;       // loop thread; calls cancelled from now on are told DRAINING
+};
+
+}  // namespace fermata::frontend
