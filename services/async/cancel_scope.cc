@@ -1,0 +1,25 @@
+#include "services/async/cancel_scope.h"
+
+namespace fermata {
+
+void CancelScope::set_deadline(absl::Time deadline) noexcept {
+  deadline_ = deadline;
+  if (running_ == nullptr) return;
+  if (deadline == absl::InfiniteFuture()) return timer_.disarm();
+  Loop& loop = Loop::current();
+  loop.timers().arm(timer_, loop.to_ns(deadline));
+}
+
+void CancelScope::enter(Branch& branch) noexcept {
+  FERMATA_CHECK(running_ == nullptr, "a CancelScope runs one body at a time");
+  running_ = &branch;
+  if (reason_ != CancelReason::kNone) return branch.request(reason_);
+  set_deadline(deadline_);
+}
+
+void CancelScope::leave() noexcept {
+  running_ = nullptr;
+  timer_.disarm();
+}
+
+}  // namespace fermata

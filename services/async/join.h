@@ -1,0 +1,165 @@
+// Branch and Join: running other bodies under their own scopes, and waiting for them.
+//
+//      awaiting frame (scope S)
+//            │  parked at
+//          Join ───────────┬──────────────┐       with_group, gather, race, timeout, shield,
+//            │             │              │       CancelScope::run are a Join with a policy
+//          Branch (scope)  Branch         Branch  a Task is a Branch with a control block
+//            │             │              │
+//          body frame      body frame     body frame
+//
+// Who owns what: the Join and its Branches live in the awaiting frame (Tasks: in the pool), and
+// each Branch owns its body. A Branch ends exactly once, in one of two ways: its body returned
+// (complete), or the loop destroyed it (unwind). It then leaves the Join; when the last has left,
+// the Join ends: it wakes its frame, or, if S has been cancelled and there is no result worth
+// giving, it lets the cancellation of S go on through the awaiting frame.
+//
+// Cancelling S while the Join waits is forwarded to the branches, unless shielded. A body whose
+// scope is already cancelled is never started.
+#ifndef SERVICES_ASYNC_JOIN_H_
+#define SERVICES_ASYNC_JOIN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "services/async/check.h"
+#include "services/async/co.h"
+#include "services/async/outcome.h"
+#include "services/async/ready_ring.h"
+#include "services/async/scope.h"
+
+namespace fermata {
+
+class Join;
+
+class Branch : public Scope, public Runnable {
+ public:
+  // Queued to start behind what is ready now.
+  void start_soon(Join& join) noexcept;
+  // Started at once: what runs next.
+  Continuation start_now(Join& join) noexcept;
+
+  Join* join() const noexcept { return join_; }
+  Branch* next() const noexcept { return next_; }
+  FrameHandle body() const noexcept { return body_; }
+  // Valid once ended: the body was destroyed before it could return, or never ran.
+  bool was_cancelled() const noexcept { return was_cancelled_; }
+  // The request came from outside the Join.
+  bool cancelled_from_outside() const noexcept { return from_outside_; }
+  void request_from_outside(CancelReason reason) noexcept {
+    if (!requested()) from_outside_ = true;
+    request(reason);
+  }
+
+  std::int64_t deadline_ns() const noexcept override;
+  std::coroutine_handle<> awaiting() const noexcept override;
+  // The error it ended with, if it did; ok otherwise, also when it was cancelled.
+  virtual absl::Status failure() const noexcept = 0;
+  // The task this branch is, for ps(); null if it is part of another one.
+  virtual const class TaskBase* as_task() const noexcept { return nullptr; }
+
+ protected:
+  explicit Branch(FrameHandle body) noexcept : Runnable(&Branch::run_start), body_(body) {}
+  ~Branch() { destroy_body(); }
+
+  // The body returned: it is suspended for the last time.
+  Continuation complete() noexcept override;
+  void unwind() noexcept override;
+
+  void set_body(FrameHandle body) noexcept { body_ = body; }
+  void mark_cancelled() noexcept { was_cancelled_ = true; }
+  void destroy_body() noexcept {
+    if (body_) std::exchange(body_, nullptr).destroy();
+  }
+
+ private:
+  friend class Join;
+  static void run_start(Runnable* self) noexcept;
+
+  Join* join_ = nullptr;
+  Branch* previous_ = nullptr;
+  Branch* next_ = nullptr;
+  FrameHandle body_;
+  bool was_cancelled_ = false;
+  bool from_outside_ = false;
+};
+
+class Join : public Suspension {
+ public:
+  Join() noexcept;
+  ~Join();
+
+  // Parks `frame` at this join.
+  template <class P>
+  void begin(std::coroutine_handle<P> frame, std::uint32_t line) noexcept {
+    frame.promise().line = line;
+    park_running(detail::untyped(frame));
+  }
+  void request_all(CancelReason reason) noexcept;
+  std::size_t running() const noexcept { return running_; }
+
+  // A branch has ended. Returns the awaiting frame if it is to run now.
+  Continuation branch_ended(Branch& branch) noexcept;
+  // True when nothing runs any more, so there is no need to park.
+  bool ended() const noexcept { return running_ == 0; }
+  // The reason branches started now inherit.
+  CancelReason inherited() const noexcept;
+  bool is_parked() const noexcept { return parked(); }
+
+  Branch* first_branch() const noexcept { return first_; }
+  Join* next_join() const noexcept { return next_join_; }
+  // The scope the awaiting frame is in; null before it waits, and for a loop's root.
+  Scope* outer() const noexcept { return parked() ? &scope() : nullptr; }
+  virtual const char* kind() const noexcept = 0;
+
+ protected:
+  // Policy: called as each branch ends, before the join may end.
+  virtual void on_end(Branch& branch) noexcept {}
+  // Asked when all have ended and the awaiting scope is cancelled: is there a result to deliver?
+  virtual bool has_result() const noexcept = 0;
+  virtual bool shielded() const noexcept { return false; }
+  virtual std::int64_t own_deadline_ns() const noexcept { return TimerHeap::kNever; }
+
+ private:
+  friend class Branch;
+  static bool abort(Suspension& self) noexcept;
+  void add(Branch& branch) noexcept;
+  void remove(Branch& branch) noexcept;
+
+  Branch* first_ = nullptr;
+  Branch* last_ = nullptr;
+  std::size_t running_ = 0;
+  Join* previous_join_ = nullptr;
+  Join* next_join_ = nullptr;
+};
+
+// A branch in the awaiting frame, whose result is taken when the join is over.
+template <class T>
+class BodyBranch final : public Branch {
+ public:
+  explicit BodyBranch(detail::Body<T> body) noexcept : Branch(detail::untyped(body.release())) {}
+
+  detail::Promise<T>& promise() const noexcept {
+    return std::coroutine_handle<detail::Promise<T>>::from_address(body().address()).promise();
+  }
+  Outcome<Folded<T>> take_outcome() {
+    if (was_cancelled()) return Outcome<Folded<T>>::cancelled(reason());
+    return detail::outcome_of(promise());
+  }
+  absl::Status failure() const noexcept override {
+    if (was_cancelled()) return absl::OkStatus();
+    if (const std::exception_ptr exception = promise().exception()) {
+      return detail::exception_status(exception);
+    }
+    if constexpr (std::is_same_v<T, Folded<T>>) {
+      return absl::OkStatus();
+    } else {
+      return detail::status_of(promise().value());
+    }
+  }
+};
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_JOIN_H_

@@ -1,0 +1,130 @@
+#include "services/async/loop.h"
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "services/async/scope.h"
+#include "services/async/transfer.h"
+
+namespace fermata {
+namespace {
+
+constexpr std::int64_t kNever = TimerHeap::kNever;
+
+std::int64_t saturating_add(std::int64_t a, std::int64_t b) noexcept {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) return b > 0 ? kNever : 0;
+  return sum;
+}
+
+struct PostedCall final : PostNode {
+  explicit PostedCall(absl::AnyInvocable<void()> call) noexcept
+      : PostNode(&PostedCall::call_and_delete), call(std::move(call)) {
+    drop = [](PostNode& node) noexcept { delete static_cast<PostedCall*>(&node); };
+  }
+  static void call_and_delete(PostNode& node) noexcept {
+    std::unique_ptr<PostedCall> self(static_cast<PostedCall*>(&node));
+    self->call();
+  }
+  absl::AnyInvocable<void()> call;
+};
+
+}  // namespace
+
+Loop::Loop() : anchor_wall_(absl::Now()) { deliveries_.reserve(64); }
+
+Loop::~Loop() {
+  FERMATA_CHECK(idle(), "a loop was destroyed while frames were ready to run");
+  drop_posted();
+}
+
+void Loop::post(absl::AnyInvocable<void()> call) { post(*new PostedCall(std::move(call))); }
+
+void Loop::drop_posted() noexcept {
+  PostNode* node = posts_.take();
+  while (node != nullptr) {
+    PostNode* next = node->next;
+    if (node->drop != nullptr) node->drop(*node);
+    node = next;
+  }
+}
+
+absl::Time Loop::to_time(std::int64_t ns) const noexcept {
+  if (ns == kNever) return absl::InfiniteFuture();
+  return anchor_wall_ + absl::Nanoseconds(ns - anchor_ns_);
+}
+
+std::int64_t Loop::to_ns(absl::Time time) const noexcept {
+  return saturating_add(anchor_ns_, absl::ToInt64Nanoseconds(time - anchor_wall_));
+}
+
+std::int64_t Loop::deadline_after(absl::Duration duration) noexcept {
+  return saturating_add(now_ns(), absl::ToInt64Nanoseconds(duration));
+}
+
+LoopStats Loop::stats() const noexcept {
+  LoopStats stats = stats_;
+  stats.live_tasks = stats_.tasks_started - tasks_ended_;
+  stats.ready = ring_.size();
+  stats.timers = timers_.size();
+  return stats;
+}
+
+void Loop::step(std::coroutine_handle<> entry) noexcept {
+  ++stats_.steps;
+  budget_ = kStepBudget;
+  entry.resume();
+  detail::run_transfers(*this);
+}
+
+std::size_t Loop::run_ready(std::size_t max_steps) noexcept {
+  const std::size_t steps = std::min(ring_.size(), max_steps);
+  for (std::size_t i = 0; i < steps; ++i) step(ring_.pop());
+  return steps;
+}
+
+void Loop::run_deliveries() noexcept {
+  if (deliveries_.empty()) return;
+  // Unwinding one scope may queue the delivery of the scope around it: the list grows as it runs.
+  for (std::size_t i = 0; i < deliveries_.size(); ++i) {
+    Scope* scope = std::exchange(deliveries_[i], nullptr);
+    if (scope == nullptr) continue;
+    ++stats_.cancellations;
+    scope->delivery_ = 0;
+    scope->deliver();
+  }
+  deliveries_.clear();
+}
+
+std::size_t Loop::run_posted() noexcept {
+  std::size_t calls = 0;
+  PostNode* node = posts_.take();
+  while (node != nullptr) {
+    PostNode* next = node->next;  // run() may free the node
+    ++stats_.steps;
+    ++calls;
+    node->run(*node);
+    node = next;
+  }
+  stats_.posts += calls;
+  return calls;
+}
+
+std::size_t Loop::fire_timers() noexcept {
+  const std::int64_t due = timers_.next_deadline_ns();
+  if (due == kNever) return 0;
+  const std::int64_t now = now_ns();
+  if (due > now) return 0;
+  const std::uint64_t lag_ns = static_cast<std::uint64_t>(now - due);
+  const std::size_t bucket = static_cast<std::size_t>(std::bit_width(lag_ns / 1000));
+  const std::size_t fired = timers_.fire_due(now);
+  stats_.lag_buckets[std::min(bucket, LoopStats::kLagBuckets - 1)] += fired;
+  stats_.lag_ns_sum += lag_ns * fired;
+  stats_.timers_fired += fired;
+  return fired;
+}
+
+}  // namespace fermata

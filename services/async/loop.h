@@ -1,0 +1,198 @@
+// Loop: one thread's event loop, as the rest of the core sees it.
+//
+// The hot parts are here and inline: the ready ring, the timer heap, the list of cancellations to
+// deliver, the clock. What differs between loops is virtual and cold: waiting for descriptors,
+// handing work to threads, waking from another thread, reading the clock. Three loops exist:
+// EpollLoop (the real one), SimLoop (virtual time, seeded order) and the plugin loop of the SDK.
+//
+// A turn is: deliver cancellations, run what was ready when the turn began (at most kTurnSteps),
+// then look at posts, timers and descriptors. So nobody is starved, and the clock and the kernel
+// are asked once per turn, not per step. A step may not block; a leaf operation that never has to
+// wait yields after kStepBudget successes in a row.
+//
+// Everything is called on the loop's own thread, except post().
+#ifndef SERVICES_ASYNC_LOOP_H_
+#define SERVICES_ASYNC_LOOP_H_
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "services/async/check.h"
+#include "services/async/post_queue.h"
+#include "services/async/ready_ring.h"
+#include "services/async/timer_heap.h"
+
+namespace fermata {
+
+class Join;
+class Scope;
+
+// Plain counters of one loop, read on its thread (post a callback to read them from another).
+struct LoopStats {
+  // lag_buckets[i] counts timers that fired less than 2^i microseconds late; the last one the rest.
+  static constexpr std::size_t kLagBuckets = 24;
+  std::array<std::uint64_t, kLagBuckets> lag_buckets{};
+  std::uint64_t lag_ns_sum = 0;
+  std::uint64_t turns = 0;          // rounds of the loop
+  std::uint64_t steps = 0;          // resumptions of coroutines and callbacks
+  std::uint64_t tasks_started = 0;  // spawned since the loop began
+  std::uint64_t timers_fired = 0;
+  std::uint64_t posts = 0;          // callbacks that arrived from outside
+  std::uint64_t wakeups = 0;        // times the loop waited in the kernel
+  std::uint64_t cancellations = 0;  // deliveries
+  std::uint64_t offloads = 0;       // calls handed to threads
+  std::int64_t busy_ns = 0;         // time not spent waiting
+  std::int64_t idle_ns = 0;         // time spent waiting
+  std::size_t live_tasks = 0;       // spawned and not ended
+  std::size_t ready = 0;            // waiting to run now
+  std::size_t timers = 0;           // armed now
+  std::size_t watched_fds = 0;      // waits for a descriptor now
+};
+
+// A frame's wait for a descriptor. In the awaiting frame; linked into the loop's table.
+struct IoWatch {
+  enum class Interest : std::uint8_t { kRead, kWrite };
+  using Fired = void (*)(IoWatch&) noexcept;
+  IoWatch(int fd, Interest interest, Fired fired) noexcept
+      : fd(fd), interest(interest), fired(fired) {}
+  int fd;
+  Interest interest;
+  Fired fired;              // called once, on the loop thread, after the loop unlinked the watch
+  IoWatch* next = nullptr;  // the loop's own
+  std::uint64_t token = 0;  // the loop's own
+};
+
+// A call to be made on another thread. In the awaiting frame, pinned until done or withdrawn.
+struct OffloadJob : PostNode {
+  using Work = void (*)(OffloadJob&) noexcept;
+  OffloadJob(Work work, PostNode::Run done) noexcept : PostNode(done), work(work) {}
+  Work work;                       // on a pool thread; afterwards the node itself is posted back
+  OffloadJob* previous = nullptr;  // the pool's own, with PostNode::next
+  std::uint64_t token = 0;         // the loop's own
+};
+
+class Loop {
+ public:
+  static constexpr std::size_t kTurnSteps = 256;
+  static constexpr std::uint32_t kStepBudget = 128;
+
+  Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  virtual ~Loop();
+
+  static Loop& current() noexcept {
+    FERMATA_CHECK(current_ != nullptr, "this must be called on a loop's own thread, inside run()");
+    return *current_;
+  }
+  static Loop* current_or_null() noexcept { return current_; }
+
+  // Monotonic; read at most once per step, so all of a step sees one time.
+  std::int64_t now_ns() noexcept {
+    if (clock_step_ != stats_.steps) refresh_clock();
+    return now_ns_;
+  }
+  // The same clock, anchored to the wall clock when the loop was made: it never jumps.
+  absl::Time now() noexcept { return to_time(now_ns()); }
+  absl::Time to_time(std::int64_t ns) const noexcept;
+  std::int64_t to_ns(absl::Time time) const noexcept;             // saturates
+  std::int64_t deadline_after(absl::Duration duration) noexcept;  // saturates; kNever if infinite
+
+  // Runs `call` on the loop thread, after what is ready now. Any thread, also before and after
+  // run(): what was never run is dropped with the loop, which must outlive the call to post().
+  void post(PostNode& node) noexcept {
+    if (posts_.push(node)) wake_from_sleep();
+  }
+  void post(absl::AnyInvocable<void()> call);
+
+  LoopStats stats() const noexcept;
+
+  // ---- for the primitives -----------------------------------------------------------------------
+  void ready(std::coroutine_handle<> frame) noexcept { ring_.push(frame); }
+  void ready(Runnable& runnable) noexcept { ring_.push(runnable.handle()); }
+  TimerHeap& timers() noexcept { return timers_; }
+  // False once per kStepBudget calls within one step: the operation should yield first.
+  bool spend_budget() noexcept { return budget_ != 0 && budget_-- != 0; }
+  std::uint64_t next_task_id() noexcept { return ++stats_.tasks_started; }
+  void task_ended() noexcept { ++tasks_ended_; }
+  // Trampoline builds only (transfer.h): what runs when the current coroutine has let go.
+  std::coroutine_handle<> next_transfer = nullptr;
+
+  // Starts watching; returns 0, or an errno: EPERM for a descriptor that is always ready (a file).
+  virtual int watch(IoWatch& watch) noexcept = 0;
+  virtual void unwatch(IoWatch& watch) noexcept = 0;
+  virtual void offload(OffloadJob& job) noexcept = 0;
+  // True: the job had not begun and never will. False: it is running, or done and on its way back.
+  virtual bool withdraw(OffloadJob& job) noexcept = 0;
+
+  std::uint32_t add_delivery(Scope& scope) noexcept {
+    deliveries_.push_back(&scope);
+    return static_cast<std::uint32_t>(deliveries_.size());
+  }
+  void drop_delivery(std::uint32_t delivery) noexcept { deliveries_[delivery - 1] = nullptr; }
+
+  // Joins (groups, gathers, …) that exist now; ps() walks them.
+  Join* first_join = nullptr;
+
+ protected:
+  // While one exists, its loop is current() on this thread.
+  class Entered {
+   public:
+    explicit Entered(Loop& loop) noexcept : previous_(current_) { current_ = &loop; }
+    Entered(const Entered&) = delete;
+    ~Entered() { current_ = previous_; }
+
+   private:
+    Loop* previous_;
+  };
+
+  virtual std::int64_t read_clock_ns() noexcept = 0;
+  // Any thread: the loop fell asleep in the kernel (posts_.fall_asleep()) and a post has arrived.
+  virtual void wake_from_sleep() noexcept = 0;
+
+  // The pieces a turn is made of.
+  void run_deliveries() noexcept;                         // until none is left
+  std::size_t run_ready(std::size_t max_steps) noexcept;  // at most what was ready at the start
+  std::size_t run_posted() noexcept;
+  std::size_t fire_timers() noexcept;  // those due at now_ns()
+  bool idle() const noexcept { return ring_.empty() && deliveries_.empty(); }
+  std::int64_t next_deadline_ns() const noexcept { return timers_.next_deadline_ns(); }
+  void refresh_clock() noexcept {
+    clock_step_ = stats_.steps;
+    now_ns_ = read_clock_ns();
+  }
+  void anchor_clock(absl::Time wall, std::int64_t ns) noexcept {
+    anchor_wall_ = wall;
+    anchor_ns_ = ns;
+  }
+  void step(std::coroutine_handle<> entry) noexcept;
+  void drop_posted() noexcept;
+
+  ReadyRing ring_;
+  PostQueue posts_;
+  LoopStats stats_;
+
+ private:
+  static inline constinit thread_local Loop* current_ = nullptr;
+
+  TimerHeap timers_;
+  std::vector<Scope*> deliveries_;
+  std::uint32_t budget_ = kStepBudget;
+  std::uint64_t clock_step_ = ~std::uint64_t{0};
+  std::int64_t now_ns_ = 0;
+  std::uint64_t tasks_ended_ = 0;
+  absl::Time anchor_wall_;
+  std::int64_t anchor_ns_ = 0;
+};
+
+// The loop's time, now.
+inline absl::Time now() noexcept { return Loop::current().now(); }
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_LOOP_H_

@@ -1,0 +1,60 @@
+// What every coroutine of the core carries: who runs when it ends, the scope it is in, and for ps()
+// its function and the line where it is parked. Starts at offset 0 of every promise, so a frame of
+// unknown result type is handled as std::coroutine_handle<PromiseBase>.
+#ifndef SERVICES_ASYNC_PROMISE_BASE_H_
+#define SERVICES_ASYNC_PROMISE_BASE_H_
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+#include "services/async/continuation.h"
+#include "services/async/frame_pool.h"
+#include "services/async/transfer.h"
+
+namespace fermata {
+
+class PromiseBase;
+class Scope;
+using FrameHandle = std::coroutine_handle<PromiseBase>;
+
+class PromiseBase {
+ public:
+  PromiseBase(const PromiseBase&) = delete;
+  PromiseBase& operator=(const PromiseBase&) = delete;
+
+  static void* operator new(std::size_t bytes) { return fermata_frame_alloc(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept {
+    fermata_frame_free(frame, bytes);
+  }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  struct FinalAwaiter {
+    FinalAwaiter() noexcept {}
+    bool await_ready() const noexcept { return false; }
+    template <class P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> frame) const noexcept {
+      return detail::transfer(frame.promise().continuation.resolve());
+    }
+    void await_resume() const noexcept {}
+  };
+  FinalAwaiter final_suspend() const noexcept { return FinalAwaiter(); }
+
+  Continuation continuation;
+  Scope* scope = nullptr;
+  const char* function = "";
+  std::uint32_t line = 0;
+
+ protected:
+  // What a finished coroutine left behind. Here, in the padding, to keep promises small.
+  enum class State : std::uint8_t { kEmpty, kValue, kException };
+  State state_ = State::kEmpty;
+
+  PromiseBase() noexcept = default;
+  ~PromiseBase() = default;
+};
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_PROMISE_BASE_H_

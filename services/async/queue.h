@@ -1,0 +1,196 @@
+// Queue<T>: a bounded queue between coroutines of one loop. asyncio.Queue with shutdown().
+//
+// First come, first served on both sides, and no item is ever lost or invented by a cancellation:
+// an item goes straight into the frame of the getter that has waited longest, and a wake-up given
+// is never taken back; a putter that is cancelled while it waits takes its item with it. Bounded on
+// purpose: there is no default size.
+//
+// PriorityQueue<T> gives the smallest item first, equal ones in the order they were put.
+#ifndef SERVICES_ASYNC_QUEUE_H_
+#define SERVICES_ASYNC_QUEUE_H_
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "services/async/check.h"
+#include "services/async/co.h"
+#include "services/async/event.h"
+#include "services/async/loop.h"
+#include "services/async/queue_store.h"
+#include "services/async/scope.h"
+#include "services/async/wait_list.h"
+
+namespace fermata {
+
+template <class T, class Store = detail::FifoStore<T>>
+class Queue {
+ public:
+  explicit Queue(std::size_t max_size) : max_size_(max_size), store_(max_size) {
+    FERMATA_CHECK(max_size > 0, "a queue needs room for at least one item");
+    idle_.set();
+  }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  class Put;
+  class Get;
+
+  // Wakes when there is room. Ok, or FailedPrecondition after shutdown. On cancel: the item is not
+  // put. On shutdown(): FailedPrecondition at once.
+  Put put(T item) { return Put(*this, std::move(item)); }
+  // Wakes when there is an item. nullopt: shut down, and drained. On cancel: no item is taken.
+  Get get() noexcept { return Get(*this); }
+
+  // ResourceExhausted when full; then, and after shutdown, the item is left as it was.
+  absl::Status put_nowait(T&& item) {
+    if (shut_down_) return shut_down_error();
+    if (!try_put(item)) {
+      return absl::ResourceExhaustedError("the queue is full; wait with put(), or shed the item");
+    }
+    return absl::OkStatus();
+  }
+  std::optional<T> get_nowait() {
+    std::optional<T> item;
+    try_get(item);
+    return item;
+  }
+
+  // For each item got, once, when it has been dealt with; join() wakes when all have been.
+  void task_done() {
+    FERMATA_CHECK(unfinished_ > 0, "task_done() more often than items were put");
+    if (--unfinished_ == 0) idle_.set();
+  }
+  Event::Wait join() noexcept { return idle_.wait(); }
+
+  // Ends the queue: puts fail, gets drain what is there and then give nullopt; or drops the items.
+  void shutdown(bool drop_items = false) {
+    shut_down_ = true;
+    while (drop_items && !store_.empty()) {
+      (void)store_.pop();
+      task_done();
+    }
+    while (Put* putter = putters_.pop()) putter->refuse();
+    while (Get* getter = getters_.pop()) getter->wake_up();
+  }
+  bool is_shutdown() const noexcept { return shut_down_; }
+
+  std::size_t size() const noexcept { return store_.size(); }
+  std::size_t max_size() const noexcept { return max_size_; }
+  bool empty() const noexcept { return store_.empty(); }
+  bool full() const noexcept { return store_.size() >= max_size_; }
+
+ private:
+  static absl::Status shut_down_error() {
+    return absl::FailedPreconditionError("the queue was shut down; stop putting");
+  }
+
+  // Takes the item and returns true, or leaves it and returns false.
+  bool try_put(T& item) {
+    if (full()) return false;
+    store(std::move(item));
+    return true;
+  }
+  void store(T item) {
+    if (unfinished_++ == 0) idle_.clear();
+    if (Get* getter = getters_.pop()) {  // waiting getters mean that the store is empty
+      getter->hand_over(std::move(item));
+    } else {
+      store_.push(std::move(item));
+    }
+  }
+  bool try_get(std::optional<T>& item) {
+    if (store_.empty()) return false;
+    item.emplace(store_.pop());
+    if (Put* putter = putters_.pop()) store(putter->accept());
+    return true;
+  }
+
+  const std::size_t max_size_;
+  Store store_;
+  bool shut_down_ = false;
+  std::size_t unfinished_ = 0;
+  WaitList<Get> getters_;
+  WaitList<Put> putters_;
+  Event idle_;
+};
+
+template <class T, class Store>
+class [[nodiscard]] Queue<T, Store>::Put final : public Suspension, private WaitNode {
+ public:
+  Put(Queue& queue, T item) : queue_(&queue), item_(std::move(item)) {}
+  bool await_ready() {
+    if (queue_->shut_down_) {
+      refused_ = true;
+      return true;
+    }
+    return Loop::current().spend_budget() && queue_->try_put(item_);
+  }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
+    frame.promise().line = line;
+    if (!park(detail::untyped(frame))) return;
+    if (queue_->try_put(item_)) return wake();  // out of budget, not out of room
+    queue_->putters_.push_back(*this);
+  }
+  absl::Status await_resume() const { return refused_ ? shut_down_error() : absl::OkStatus(); }
+
+ private:
+  friend class Queue;
+  template <class Waiter>
+  friend class fermata::WaitList;
+  T accept() {
+    wake();
+    return std::move(item_);
+  }
+  void refuse() {
+    refused_ = true;
+    wake();
+  }
+
+  Queue* queue_;
+  bool refused_ = false;
+  T item_;
+};
+
+template <class T, class Store>
+class [[nodiscard]] Queue<T, Store>::Get final : public Suspension, private WaitNode {
+ public:
+  explicit Get(Queue& queue) noexcept : queue_(&queue) {}
+  bool await_ready() {
+    if (Loop::current().spend_budget() && queue_->try_get(item_)) return true;
+    return queue_->shut_down_ && queue_->store_.empty();
+  }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
+    frame.promise().line = line;
+    if (!park(detail::untyped(frame))) return;
+    if (queue_->try_get(item_)) return wake();  // out of budget, not out of items
+    queue_->getters_.push_back(*this);
+  }
+  std::optional<T> await_resume() { return std::move(item_); }
+
+ private:
+  friend class Queue;
+  template <class Waiter>
+  friend class fermata::WaitList;
+  void hand_over(T item) {
+    item_.emplace(std::move(item));
+    wake();
+  }
+  void wake_up() { wake(); }
+
+  Queue* queue_;
+  std::optional<T> item_;
+};
+
+template <class T, class Less = std::less<T>>
+using PriorityQueue = Queue<T, detail::PriorityStore<T, Less>>;
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_QUEUE_H_

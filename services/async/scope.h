@@ -1,0 +1,165 @@
+// Cancellation: scopes, and the points where frames are suspended in them.
+//
+//   Scope  ── the frames of one body, from its boundary (a task, a timeout, a gather's branch, …)
+//             down to the one place where they are parked
+//   at_    ── that place: a leaf (sleep, queue.get, …), or a Join that waits for inner scopes;
+//             null while a frame of the scope runs, or has been woken and is queued to run
+//
+// The contract, in six sentences:
+//  1. request() marks a scope and queues a delivery; it never runs user code inline.
+//  2. A delivery finds the scope parked, or does nothing: a wake-up already given is never taken
+//     back, and the request then acts at the next suspension. It acts at every one of them: a
+//     scope stays cancelled until it is left.
+//  3. If the parked operation can be abandoned at once, the frames between it and the boundary are
+//     destroyed, innermost first, and the boundary ends as cancelled.
+//  4. If it cannot (inner scopes, a thread), it is told, and the delivery comes again when it is
+//     free: nobody is destroyed while something below still runs.
+//  5. An operation begun in a cancelled scope does not start: it parks, and is abandoned.
+//  6. Only the loop unwinds, from its top level, never from inside somebody's call.
+//
+// So cancellation costs destructors, not exceptions, and clean-up is RAII. Loop thread only.
+#ifndef SERVICES_ASYNC_SCOPE_H_
+#define SERVICES_ASYNC_SCOPE_H_
+
+#include <coroutine>
+#include <cstdint>
+
+#include "services/async/cancel_reason.h"
+#include "services/async/continuation.h"
+#include "services/async/loop.h"
+#include "services/async/promise_base.h"
+
+namespace fermata {
+
+// Base of everything a frame can be parked at. It lives in the awaiting frame, so destroying the
+// frame runs its destructor, which must leave every list it is in.
+class Suspension {
+ public:
+  Suspension(const Suspension&) = delete;
+  Suspension& operator=(const Suspension&) = delete;
+  FrameHandle frame() const noexcept { return frame_; }
+
+ protected:
+  // Asks to stop. True: free, the frame may be destroyed now. False: in flight; the operation calls
+  // released() when it is free. Null means always free.
+  using Abort = bool (*)(Suspension&) noexcept;
+
+  explicit Suspension(Abort abort = nullptr) noexcept : abort_(abort) {}
+  ~Suspension() = default;
+
+  // First thing in await_suspend. False: the scope is cancelled, the operation must not begin.
+  inline bool park(FrameHandle frame) noexcept;
+  // The same for an operation that runs bodies: it begins even then, and they inherit the request.
+  inline void park_running(FrameHandle frame) noexcept;
+  // Ends the wait and queues the frame; wake_now() returns it instead, to be run at once.
+  inline void wake() noexcept;
+  inline FrameHandle wake_now() noexcept;
+  // An operation that answered false to abort() is over: wakes the frame, or, if its scope has been
+  // cancelled meanwhile, lets the cancellation go on.
+  inline void released() noexcept;
+  // Queues the frame although it was never parked: for an operation that is complete but yields.
+  inline void requeue(FrameHandle frame) noexcept;
+
+  inline Scope& scope() const noexcept;
+  bool parked() const noexcept { return frame_ != nullptr; }
+
+ private:
+  friend class Scope;
+  FrameHandle frame_;
+  Abort abort_;
+};
+
+class Scope : public Completion {
+ public:
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  // Cancels; idempotent, the first reason stays.
+  inline void request(CancelReason reason) noexcept;
+  bool requested() const noexcept { return reason_ != CancelReason::kNone; }
+  CancelReason reason() const noexcept { return reason_; }
+  const Suspension* at() const noexcept { return at_; }
+
+  // Nearest deadline of this scope and those around it, in loop time.
+  virtual std::int64_t deadline_ns() const noexcept = 0;
+
+ protected:
+  Scope() noexcept = default;
+  inline ~Scope();
+
+  // The frames are free: destroy them, and end as cancelled. Called by the loop at its top level.
+  virtual void unwind() noexcept = 0;
+
+ private:
+  friend class Suspension;
+  friend class Loop;
+  inline void queue_delivery() noexcept;
+  void deliver() noexcept {
+    if (at_ == nullptr) return;
+    if (at_->abort_ != nullptr && !at_->abort_(*at_)) return;
+    at_ = nullptr;
+    unwind();
+  }
+
+  Suspension* at_ = nullptr;
+  std::uint32_t delivery_ = 0;  // 1 + index in the loop's list of deliveries; 0: none is queued
+  CancelReason reason_ = CancelReason::kNone;
+};
+
+// ---- hot paths ----------------------------------------------------------------------------------
+
+inline Scope& Suspension::scope() const noexcept { return *frame_.promise().scope; }
+
+inline bool Suspension::park(FrameHandle frame) noexcept {
+  frame_ = frame;
+  Scope& scope = *frame.promise().scope;
+  scope.at_ = this;
+  if (!scope.requested()) [[likely]]
+    return true;
+  abort_ = nullptr;
+  scope.queue_delivery();
+  return false;
+}
+
+inline void Suspension::park_running(FrameHandle frame) noexcept {
+  frame_ = frame;
+  frame.promise().scope->at_ = this;
+}
+
+inline FrameHandle Suspension::wake_now() noexcept {
+  scope().at_ = nullptr;
+  return frame_;
+}
+
+inline void Suspension::wake() noexcept { Loop::current().ready(wake_now()); }
+
+inline void Suspension::requeue(FrameHandle frame) noexcept {
+  frame_ = frame;
+  Loop::current().ready(frame);
+}
+
+inline void Suspension::released() noexcept {
+  if (!scope().requested()) [[likely]]
+    return wake();
+  abort_ = nullptr;
+  scope().queue_delivery();
+}
+
+inline Scope::~Scope() {
+  if (delivery_ != 0) [[unlikely]]
+    Loop::current().drop_delivery(delivery_);
+}
+
+inline void Scope::queue_delivery() noexcept {
+  if (delivery_ == 0) delivery_ = Loop::current().add_delivery(*this);
+}
+
+inline void Scope::request(CancelReason reason) noexcept {
+  if (requested()) return;
+  reason_ = reason;
+  if (at_ != nullptr) queue_delivery();
+}
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_SCOPE_H_

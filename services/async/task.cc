@@ -1,0 +1,53 @@
+#include "services/async/task.h"
+
+#include <cstring>
+
+#include "services/async/frame_pool.h"
+#include "services/async/loop.h"
+
+namespace fermata {
+
+TaskBase::TaskBase(std::string_view name) : Branch(nullptr), id_(Loop::current().next_task_id()) {
+  if (name.empty()) return;
+  char* copy = static_cast<char*>(fermata_frame_alloc(name.size()));
+  std::memcpy(copy, name.data(), name.size());
+  name_ = std::string_view(copy, name.size());
+  owns_name_ = true;
+}
+
+TaskBase::~TaskBase() {
+  if (owns_name_) fermata_frame_free(const_cast<char*>(name_.data()), name_.size());
+}
+
+Continuation TaskBase::complete() noexcept {
+  // The body is still inside its final suspension, so it cannot be destroyed here; finish() is what
+  // control is transferred to.
+  run = [](Runnable* self) noexcept { static_cast<TaskBase*>(self)->finish(); };
+  return handle();
+}
+
+void TaskBase::unwind() noexcept {
+  mark_cancelled();
+  finish();
+}
+
+void TaskBase::finish() noexcept {
+  settle();
+  done_ = true;
+  Loop& loop = Loop::current();
+  loop.task_ended();
+  while (Joiner* joiner = joiners_.pop()) joiner->wake();
+  const std::coroutine_handle<> next = join()->branch_ended(*this).resolve();
+  if (next) loop.ready(next);
+  drop_reference();
+}
+
+void TaskBase::drop_unstarted(CancelReason reason) noexcept {
+  request(reason);
+  mark_cancelled();
+  settle();
+  done_ = true;
+  Loop::current().task_ended();
+}
+
+}  // namespace fermata

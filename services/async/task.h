@@ -1,0 +1,204 @@
+// Task<T>: a coroutine that runs beside its creator. Made by TaskGroup::spawn, listed by ps().
+//
+// One pooled control block holds the stored arguments, the scope, the outcome and the list of those
+// who join. The group holds a reference while the task runs, and each handle one: dropping a handle
+// never cancels, since the group owns the work. The frame, and the arguments, are destroyed as soon
+// as the task ends; the outcome stays until the last handle goes.
+//
+// state      owner of the body      who may end it
+// queued     the block              the loop: starts it, or drops it unstarted when cancelled
+// running    the block              the body (returns), or the loop (unwinds)
+// done       nobody: destroyed      -
+#ifndef SERVICES_ASYNC_TASK_H_
+#define SERVICES_ASYNC_TASK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "services/async/callable.h"
+#include "services/async/join.h"
+#include "services/async/wait_list.h"
+
+namespace fermata {
+
+class TaskGroup;
+template <class T>
+class Task;
+
+class TaskBase : public Branch {
+ public:
+  bool done() const noexcept { return done_; }
+  std::uint64_t id() const noexcept { return id_; }
+  std::string_view name() const noexcept { return name_; }
+  const TaskBase* as_task() const noexcept final { return this; }
+
+  void cancel(CancelReason reason) noexcept {
+    if (!done_) request(reason);
+  }
+  void add_reference() noexcept { ++references_; }
+  void drop_reference() noexcept {
+    if (--references_ == 0) delete_block();
+  }
+
+  // A coroutine waiting for the end of a task.
+  class Joiner : public Suspension, public WaitNode {
+   public:
+    explicit Joiner(TaskBase& task) noexcept : task_(&task) {}
+    bool await_ready() const noexcept { return task_->done(); }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> frame,
+                       std::uint32_t line = __builtin_LINE()) noexcept {
+      frame.promise().line = line;
+      if (park(detail::untyped(frame))) task_->joiners_.push_back(*this);
+    }
+
+   protected:
+    friend class TaskBase;
+    TaskBase* task_;
+  };
+
+ protected:
+  friend class TaskGroup;
+  explicit TaskBase(std::string_view name);
+  void adopt(FrameHandle body) noexcept {
+    set_body(body);
+    if (name_.empty()) name_ = body.promise().function;
+  }
+  ~TaskBase();
+
+  Continuation complete() noexcept final;  // lets the body go first, then finish()
+  void unwind() noexcept final;
+  // Stores the outcome; destroys the body and the arguments.
+  virtual void settle() noexcept = 0;
+  virtual void delete_block() noexcept = 0;
+
+ private:
+  void finish() noexcept;
+  void drop_unstarted(CancelReason reason) noexcept;  // for spawn into a closed group
+
+  std::uint32_t references_ = 1;
+  bool done_ = false;
+  bool owns_name_ = false;
+  std::uint64_t id_;
+  std::string_view name_;
+  WaitList<Joiner> joiners_;
+};
+
+namespace detail {
+
+template <class T>
+class TaskState : public TaskBase {
+ public:
+  Outcome<T>& outcome() noexcept { return *outcome_; }
+  absl::Status failure() const noexcept final {
+    if (outcome_->ok() || outcome_->cancelled()) return absl::OkStatus();
+    return outcome_->status();
+  }
+
+ protected:
+  using TaskBase::TaskBase;
+  ~TaskState() = default;
+  std::optional<Outcome<T>> outcome_;
+};
+
+// R is what the coroutine returns, T = Folded<R> what the task is for.
+template <class R, class Call>
+class TaskBlock final : public TaskState<Folded<R>> {
+ public:
+  template <class F, class... A>
+  explicit TaskBlock(std::string_view name, F fn, A&&... args)
+      : TaskState<Folded<R>>(name), call_(std::in_place, std::move(fn), std::forward<A>(args)...) {
+    this->adopt(untyped(call_->call().release().release()));
+  }
+
+  static void* operator new(std::size_t bytes) noexcept { return fermata_frame_alloc(bytes); }
+  static void operator delete(void* block, std::size_t bytes) noexcept {
+    fermata_frame_free(block, bytes);
+  }
+
+ private:
+  ~TaskBlock() = default;
+
+  void settle() noexcept override {
+    if (this->was_cancelled()) {
+      this->outcome_.emplace(Outcome<Folded<R>>::cancelled(this->reason()));
+    } else {
+      using Handle = std::coroutine_handle<Promise<R>>;
+      this->outcome_.emplace(outcome_of(Handle::from_address(this->body().address()).promise()));
+    }
+    this->destroy_body();
+    call_.reset();
+  }
+  void delete_block() noexcept override { delete this; }
+
+  std::optional<Call> call_;
+};
+
+}  // namespace detail
+
+template <class T>
+class Task {
+ public:
+  Task() noexcept = default;
+  Task(Task&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Task(const Task& other) noexcept : state_(other.state_) {
+    if (state_ != nullptr) state_->add_reference();
+  }
+  Task& operator=(Task other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Task() {
+    if (state_ != nullptr) state_->drop_reference();
+  }
+
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  // Requests; idempotent; never runs user code inline. Awaiting the task tells when it has ended.
+  void cancel(CancelReason why = CancelReason::kRequested) const noexcept { state().cancel(why); }
+  bool done() const noexcept { return state().done(); }
+  const Outcome<T>& outcome() const {
+    FERMATA_CHECK(done(), "outcome() of a task that has not ended; co_await it");
+    return state().outcome();
+  }
+  std::string_view name() const noexcept { return state().name(); }
+  std::uint64_t id() const noexcept { return state().id(); }
+
+  // Joins. Wakes when the task has ended. On cancel: only the waiting ends, the task goes on.
+  // On shutdown: the task is cancelled by its group, and the joiner by its own.
+  class Join : public TaskBase::Joiner {
+   public:
+    explicit Join(detail::TaskState<T>& state) noexcept : Joiner(state) {}
+    const Outcome<T>& await_resume() const noexcept {
+      return static_cast<detail::TaskState<T>*>(task_)->outcome();
+    }
+  };
+  class OwningJoin : public TaskBase::Joiner {
+   public:
+    explicit OwningJoin(Task task) noexcept : Joiner(task.state()), handle_(std::move(task)) {}
+    Outcome<T> await_resume() { return std::move(handle_.state().outcome()); }
+
+   private:
+    Task handle_;
+  };
+  Join operator co_await() const& noexcept { return Join(state()); }
+  OwningJoin operator co_await() && noexcept { return OwningJoin(std::move(*this)); }
+
+ private:
+  friend class TaskGroup;
+  explicit Task(detail::TaskState<T>* state) noexcept : state_(state) {}  // takes the reference
+  detail::TaskState<T>& state() const noexcept {
+    FERMATA_CHECK(state_ != nullptr, "this Task handle is empty");
+    return *state_;
+  }
+  detail::TaskState<T>* state_ = nullptr;
+};
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_TASK_H_

@@ -1,0 +1,70 @@
+// The queue of waiters under every lock, queue and event: intrusive, doubly linked, first come
+// first served. Nodes sit in the awaiting frames, so waiting allocates nothing, and a frame that is
+// destroyed while it waits leaves the list in its destructor. Trio calls this a parking lot.
+#ifndef SERVICES_ASYNC_WAIT_LIST_H_
+#define SERVICES_ASYNC_WAIT_LIST_H_
+
+#include <cstddef>
+
+#include "services/async/check.h"
+
+namespace fermata {
+
+class WaitNode {
+ public:
+  WaitNode() noexcept = default;
+  WaitNode(const WaitNode&) = delete;
+  WaitNode& operator=(const WaitNode&) = delete;
+  ~WaitNode() { unlink(); }
+
+  bool linked() const noexcept { return next_ != this; }
+  void unlink() noexcept {
+    previous_->next_ = next_;
+    next_->previous_ = previous_;
+    previous_ = next_ = this;
+  }
+
+ private:
+  template <class Waiter>
+  friend class WaitList;
+  WaitNode* previous_ = this;
+  WaitNode* next_ = this;
+};
+
+// Waiter derives from WaitNode.
+template <class Waiter>
+class WaitList {
+ public:
+  WaitList() noexcept = default;
+  ~WaitList() { FERMATA_CHECK(empty(), "destroyed while a coroutine waits on it"); }
+
+  bool empty() const noexcept { return !head_.linked(); }
+
+  void push_back(WaitNode& node) noexcept {
+    node.previous_ = head_.previous_;
+    node.next_ = &head_;
+    head_.previous_->next_ = &node;
+    head_.previous_ = &node;
+  }
+  // The first waiter, still linked. Requires !empty().
+  Waiter& front() noexcept { return static_cast<Waiter&>(*head_.next_); }
+  // Unlinks the first waiter; null when there is none.
+  Waiter* pop() noexcept {
+    if (empty()) return nullptr;
+    Waiter& first = front();
+    first.unlink();
+    return &first;
+  }
+  std::size_t count() const noexcept {
+    std::size_t n = 0;
+    for (const WaitNode* node = head_.next_; node != &head_; node = node->next_) ++n;
+    return n;
+  }
+
+ private:
+  WaitNode head_;
+};
+
+}  // namespace fermata
+
+#endif  // SERVICES_ASYNC_WAIT_LIST_H_
