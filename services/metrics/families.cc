@@ -68,7 +68,10 @@ std::vector<prometheus::MetricFamily> Families::take() {
 std::string naming_problem(const prometheus::MetricFamily& family) {
   const std::string& name = family.name;
   const auto say = [&](const char* what) { return absl::StrCat(name, ": ", what); };
-  if (!absl::StartsWith(name, "fermata_")) return say("expected the prefix fermata_");
+  const bool standard = absl::StartsWith(name, "process_");  // every client library has these
+  if (!absl::StartsWith(name, "fermata_") && !standard) {
+    return say("expected the prefix fermata_");
+  }
   if (!std::all_of(name.begin(), name.end(), is_name_character)) {
     return say("expected lower case letters, digits and _ only");
   }
