@@ -20,8 +20,8 @@ void add_pipeline_metrics(const std::string& pipeline, const PipelineStats& stat
                 {{"pipeline", pipeline}, {"state", kJobStateNames[i]}},
                 static_cast<double>(stats.finished[i]));
   }
-  out.histogram("fermata_job_wait_seconds", "From accepted to first run.",
-                {{"pipeline", pipeline}}, stats.wait);
+  out.histogram("fermata_job_wait_seconds", "From accepted to first run.", {{"pipeline", pipeline}},
+                stats.wait);
   out.histogram("fermata_job_duration_seconds", "From first run to the end.",
                 {{"pipeline", pipeline}}, stats.run);
   for (const auto& [stage, numbers] : stats.stages) {
@@ -54,7 +54,7 @@ void add_calls_of(const StageInfo& info, const StageCounters& counters, Families
                 static_cast<double>(counters.ended[i]));
   }
   out.histogram("fermata_plugin_call_duration_seconds", "One call of a plugin's stage.", labels,
-                StageCounters::kBounds, counters.duration, seconds(counters.duration_sum_ns));
+                counters.duration);
   out.counter("fermata_plugin_input_bytes_total", "Bytes handed to a plugin's stage.", labels,
               static_cast<double>(counters.input_bytes));
   out.counter("fermata_plugin_output_bytes_total", "Bytes that a plugin's stage answered.", labels,
@@ -63,23 +63,10 @@ void add_calls_of(const StageInfo& info, const StageCounters& counters, Families
 
 // CANCELLED for 1, as clients print it.
 constexpr std::array<const char*, frontend::kRpcCodes> kCodeNames = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 }  // namespace
 

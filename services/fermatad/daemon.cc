@@ -1,0 +1,190 @@
+#include "services/fermatad/daemon.h"
+
+#include <functional>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "services/config/str_cat.h"
+#include "services/fermatad/log.h"
+#include "services/fermatad/metric_sources.h"
+#include "services/fermatad/signals.h"
+#include "services/fermatad/version.h"
+
+namespace fermata {
+namespace {
+
+// A scrape that the loop does not answer in this time goes without the loop's numbers.
+constexpr absl::Duration kScrapeWait = absl::Seconds(1);
+// For the last answers to reach their clients.
+constexpr absl::Duration kGrace = absl::Seconds(2);
+// More than the drain's own limits; then the process ends itself.
+constexpr absl::Duration kWatchdogMargin = absl::Seconds(30);
+
+StagesOptions stages_options(const Config& config, const std::string& private_dir) {
+  StagesOptions options;
+  options.folder = config.plugins.folder;
+  options.private_dir = private_dir;
+  options.config = config.plugins.config;
+  options.log = [](const StageLogRecord& record) {
+    const std::string line =
+        str_cat(record.plugin_id, "/", record.stage, record.job_id.empty() ? "" : " jobs/",
+                record.job_id, ": ", record.message);
+    switch (record.level) {
+      case StageLogLevel::kDebug:
+        return log_debug(line);
+      case StageLogLevel::kInfo:
+        return log_info(line);
+      case StageLogLevel::kWarning:
+        return log_warning(line);
+      case StageLogLevel::kError:
+        return log_error(line);
+    }
+  };
+  return options;
+}
+
+EngineLimits engine_limits(const Config& config) {
+  EngineLimits limits;
+  limits.jobs = static_cast<size_t>(config.limits.jobs);
+  limits.bytes = config.limits.bytes;
+  limits.payload = config.limits.payload;
+  limits.fan_out = static_cast<size_t>(config.limits.fan_out);
+  limits.running = static_cast<size_t>(config.limits.running);
+  return limits;
+}
+
+Retention retention(const Config& config) {
+  Retention out;
+  out.jobs = static_cast<size_t>(config.retention.jobs);
+  out.bytes = config.retention.bytes;
+  out.age = config.retention.age;
+  return out;
+}
+
+// "host:port" with the port that was really bound.
+std::string bound(const std::string& address, int port) {
+  const size_t colon = address.rfind(':');
+  if (port == 0 || colon == std::string::npos) return address;
+  return str_cat(address.substr(0, colon), ":", port);
+}
+
+}  // namespace
+
+Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir)
+    : loop_(loop),
+      config_(config),
+      clock_(loop),
+      stages_(loop, stages_options(config, private_dir)),
+      store_(clock_, retention(config)) {}
+
+Daemon::~Daemon() = default;
+
+Co<absl::Status> Daemon::load() {
+  LoadReport report = co_await stages_.load_all();
+  if (!report.status.ok()) co_return report.status;
+  loaded_plugins_ = report.loaded;
+  refusals_ = std::move(report.refusals);
+  catalog_ = std::make_unique<PluginCatalog>(stages_);
+  if (!config_.pipelines_folder.empty()) {
+    absl::Status status = pipelines_.load(config_.pipelines_folder, catalog_.get());
+    if (!status.ok()) co_return status;
+  }
+  engine_ =
+      std::make_unique<Engine>(loop_, store_, stages_, pipelines_, clock_, absl::BitGenRef(random_),
+                               engine_limits(config_), catalog_.get());
+  co_return absl::OkStatus();
+}
+
+absl::Status Daemon::open() {
+  // Metrics first: once the front end is bound it must be served.
+  absl::Status status = open_metrics();
+  if (!status.ok()) return status;
+  frontend::ServerOptions options;
+  options.listen = config_.listen;
+  options.limits.payload = config_.limits.payload;
+  absl::StatusOr<std::unique_ptr<frontend::Server>> server =
+      frontend::Server::start(loop_, frontend::Backend{*engine_, pipelines_, stages_}, options);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::open_metrics() {
+  if (config_.metrics.empty()) return absl::OkStatus();
+  scrape_ = std::make_shared<Scrape>(
+      [this](absl::AnyInvocable<void()> call) { loop_.post(std::move(call)); }, kScrapeWait,
+      metric_sources());
+  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
+      MetricsServer::start(config_.metrics, scrape_);
+  if (!metrics.ok()) return metrics.status();
+  metrics_ = *std::move(metrics);
+  return absl::OkStatus();
+}
+
+std::vector<Scrape::Source> Daemon::metric_sources() {
+  return {
+      &add_build_metrics,
+      &add_process_metrics,
+      [this](Families& out) { add_loop_metrics(loop_.stats(), out); },
+      [this](Families& out) { add_engine_metrics(engine_->stats(), loop_.now(), out); },
+      [this](Families& out) { add_store_metrics(store_.stats(), out); },
+      [this](Families& out) { add_stage_metrics(stages_, out); },
+      [this](Families& out) {
+        if (server_ != nullptr) add_rpc_metrics(server_->counters(), out);
+      },
+  };
+}
+
+std::string Daemon::greeting() const {
+  return str_cat(
+      "fermatad ", kVersion, ": gRPC on ", bound(config_.listen, server_->port()),
+      metrics_ == nullptr
+          ? ""
+          : str_cat(", metrics on http://", bound(config_.metrics, metrics_->port()), "/metrics"),
+      ", ", loaded_plugins_, " plugins, ", pipelines_.size(), " pipelines");
+}
+
+Co<absl::Status> Daemon::serve() {
+  co_return co_await with_group(&Daemon::serve_parts, std::ref(*this));
+}
+
+Co<absl::Status> Daemon::run_engine(Daemon& daemon) { co_return co_await daemon.engine_->run(); }
+
+Co<absl::Status> Daemon::run_server(Daemon& daemon) { co_return co_await daemon.server_->serve(); }
+
+Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon) {
+  Task<void> engine = group.spawn_named("engine", &Daemon::run_engine, std::ref(daemon));
+  group.spawn_named("server", &Daemon::run_server, std::ref(daemon));
+  absl::Status signalled = co_await Signals::wait();
+  if (!signalled.ok()) co_return signalled;
+  co_await daemon.drain(std::move(engine));
+  co_return absl::OkStatus();
+}
+
+Co<void> Daemon::drain(Task<void> engine) {
+  const ShutdownConfig& times = config_.shutdown;
+  log_info(str_cat("stopping: not ready any more; new jobs for another ",
+                   absl::FormatDuration(times.pause), ", then ", absl::FormatDuration(times.drain),
+                   " for running jobs to end"));
+  Signals::arm_watchdog(times.pause + times.drain + kGrace + kWatchdogMargin);
+  server_->set_serving(false);
+  co_await sleep(times.pause);
+  engine_->begin_drain();
+  const absl::Time until = loop_.now() + times.drain;
+  const bool empty = co_await engine_->drained(until);
+  if (!empty) log_warning("stopping: the jobs that have not ended are cancelled");
+  engine_->stop();
+  // Their end is news for those who wait for them, so it comes before the front end's.
+  const Outcome<void> ended = co_await std::move(engine);
+  if (!ended.ok()) log_error(str_cat("the engine ended with ", ended.status().ToString()));
+  co_await server_->stop(kGrace);
+  log_info("stopped");
+}
+
+Co<void> Daemon::close() {
+  if (scrape_ != nullptr) scrape_->stop();
+  metrics_.reset();
+  co_await stages_.close();
+}
+
+}  // namespace fermata

@@ -1,0 +1,79 @@
+// Daemon: all parts of the server, made in the order in which they depend on each other.
+//
+//   load()   plugins, then the pipelines that use them
+//   open()   binds both addresses
+//   serve()  until the first signal, and through the drain after it
+//   close()  lets the plugins go
+//
+// The one place that knows every room. Everything on the loop's thread; close() before it is
+// destroyed, whatever failed before.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "services/async/async.h"
+#include "services/config/config.h"
+#include "services/engine/engine.h"
+#include "services/fermatad/catalog.h"
+#include "services/frontend/server.h"
+#include "services/metrics/http_server.h"
+#include "services/metrics/scrape.h"
+#include "services/pipeline/pipeline_library.h"
+#include "services/stages/plugin_host.h"
+#include "services/store/memory_store.h"
+
+namespace fermata {
+
+class Daemon {
+ public:
+  // `private_dir` is where plugins are copied to; the config outlives the daemon.
+  Daemon(Loop& loop, const Config& config, const std::string& private_dir);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // A refused plugin is no error here (see refusals()); a bad pipeline is.
+  Co<absl::Status> load();
+  const std::vector<std::string>& refusals() const { return refusals_; }
+
+  absl::Status open();
+
+  //   wakes when   a signal came and the drain after it is done, or a part has failed
+  Co<absl::Status> serve();
+
+  Co<void> close();
+
+  // One line for people: the addresses, and what was loaded. After open().
+  std::string greeting() const;
+  size_t plugin_count() const { return loaded_plugins_; }
+  size_t pipeline_count() const { return pipelines_.size(); }
+
+ private:
+  static Co<absl::Status> serve_parts(TaskGroup& group, Daemon& daemon);
+  static Co<absl::Status> run_engine(Daemon& daemon);
+  static Co<absl::Status> run_server(Daemon& daemon);
+  Co<void> drain(Task<void> engine);
+  std::vector<Scrape::Source> metric_sources();
+  absl::Status open_metrics();
+
+  Loop& loop_;
+  const Config& config_;
+  const LoopClock clock_;
+  absl::BitGen random_;
+  PluginHost stages_;
+  std::unique_ptr<PluginCatalog> catalog_;
+  PipelineLibrary pipelines_;
+  MemoryStore store_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<frontend::Server> server_;
+  std::shared_ptr<Scrape> scrape_;
+  std::unique_ptr<MetricsServer> metrics_;
+  std::vector<std::string> refusals_;
+  size_t loaded_plugins_ = 0;
+};
+
+}  // namespace fermata

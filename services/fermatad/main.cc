@@ -1,0 +1,107 @@
+// fermatad --config FILE: the server.
+//
+// Exit codes: 0 ended as asked, or the check found nothing; 1 could not start, or failed; 2 bad
+// arguments or configuration; 130 second signal; 131 the drain got stuck.
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "services/async/async.h"
+#include "services/config/config.h"
+#include "services/config/str_cat.h"
+#include "services/fermatad/daemon.h"
+#include "services/fermatad/log.h"
+#include "services/fermatad/private_folder.h"
+#include "services/fermatad/signals.h"
+#include "services/fermatad/version.h"
+
+namespace fermata {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadUse = 2;
+
+void complain(std::string_view what) {
+  std::fprintf(stderr, "fermatad: %.*s\n", static_cast<int>(what.size()), what.data());
+}
+
+void say(std::string_view what) {
+  std::fprintf(stdout, "%.*s\n", static_cast<int>(what.size()), what.data());
+  std::fflush(stdout);
+}
+
+std::string text_of(const absl::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+// Loads everything and says what it found.
+Co<absl::Status> check(Daemon& daemon) {
+  absl::Status status = co_await daemon.load();
+  for (const std::string& refusal : daemon.refusals()) complain(refusal);
+  co_await daemon.close();
+  if (!status.ok()) co_return status;
+  say(str_cat("plugins: ", daemon.plugin_count(), " loaded, ", daemon.refusals().size(),
+              " refused; pipelines: ", daemon.pipeline_count()));
+  if (!daemon.refusals().empty()) co_return absl::FailedPreconditionError("plugins were refused");
+  co_return absl::OkStatus();
+}
+
+Co<absl::Status> serve(Daemon& daemon) {
+  absl::Status status = co_await daemon.load();
+  for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
+  if (status.ok()) status = daemon.open();
+  if (status.ok()) {
+    say(daemon.greeting());
+    status = co_await daemon.serve();
+  }
+  co_await daemon.close();
+  co_return status;
+}
+
+int run_with(const Config& config, bool only_check) {
+  const absl::StatusOr<PrivateFolder> folder = PrivateFolder::make();
+  if (!folder.ok()) {
+    complain(text_of(folder.status()));
+    return kFailed;
+  }
+  EpollLoop loop(static_cast<size_t>(config.offload_threads));
+  Daemon daemon(loop, config, folder->path());
+  const absl::Status status = loop.run(only_check ? &check : &serve, std::ref(daemon));
+  if (status.ok()) return 0;
+  complain(text_of(status));
+  return kFailed;
+}
+
+int fermatad_main(int argc, char** argv) {
+  const absl::Status installed = Signals::install();
+  if (!installed.ok()) {
+    complain(text_of(installed));
+    return kFailed;
+  }
+  CLI::App app("fermatad, the Fermata job server: jobs over gRPC, stages from shared libraries.");
+  app.set_version_flag("--version", str_cat("fermatad ", kVersion, " (", kCompiler, ")"));
+  std::string file;
+  bool only_check = false;
+  app.add_option("--config", file, "the configuration file, fermata.yaml")
+      ->required()
+      ->type_name("FILE");
+  app.add_flag("--check", only_check, "check configuration, plugins and pipelines, and leave");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUse;
+  }
+  const absl::StatusOr<Config> config = load_config(file);
+  if (!config.ok()) {
+    complain(text_of(config.status()));
+    return kBadUse;
+  }
+  set_up_log(config->log);
+  return run_with(*config, only_check);
+}
+
+}  // namespace
+}  // namespace fermata
+
+int main(int argc, char** argv) { return fermata::fermatad_main(argc, argv); }
