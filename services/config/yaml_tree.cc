@@ -139,6 +139,9 @@ class Builder : public YAML::EventHandler {
       throw Refused(mark, str_cat("expected at most ", limits_.nodes,
                                   " values after aliases are expanded, got more"));
     }
+    // yaml-cpp puts a value that is not there on the next line; people look for it at its key.
+    bool absent = node->kind == YamlNode::Kind::kScalar && node->scalar.empty() && !node->quoted;
+    if (absent && parent.has_key) node->mark = parent.key_mark;
     if (parent.node->kind == YamlNode::Kind::kSequence) {
       parent.node->items.push_back(std::move(node));
     } else {

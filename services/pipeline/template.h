@@ -29,6 +29,8 @@ struct TemplateError {
 
 class Template {
  public:
+  static constexpr size_t kMaxBytes = size_t{64} << 20;
+
   Template();  // the empty object
 
   // Parses every string of `value`. With `error` given, a failure is also told in parts.
@@ -38,10 +40,13 @@ class Template {
   static absl::StatusOr<Template> of(std::string_view pointer, const ReferenceScope& scope);
 
   // The value as JSON text: what a stage gets. The fast way; prefer it when text is what is needed.
-  absl::StatusOr<std::string> evaluate_json(const EvalContext& context) const;
+  // RESOURCE_EXHAUSTED above `max_bytes`: a template may name one large value many times.
+  absl::StatusOr<std::string> evaluate_json(const EvalContext& context,
+                                            size_t max_bytes = kMaxBytes) const;
 
   // The value itself, copied into `allocator`.
-  absl::StatusOr<JsonValue> evaluate(const EvalContext& context, JsonAllocator& allocator) const;
+  absl::StatusOr<JsonValue> evaluate(const EvalContext& context, JsonAllocator& allocator,
+                                     size_t max_bytes = kMaxBytes) const;
 
   struct Use {
     Reference reference;
