@@ -54,9 +54,10 @@ std::int64_t EpollLoop::read_clock_ns() noexcept {
 
 void EpollLoop::turn() noexcept {
   ++stats_.turns;
+  // Waiting comes first: after the steps, the caller must be able to see that its work is done.
+  if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
   run_deliveries();
   steps_since_poll_ += run_ready(kTurnSteps);
-  if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
 }
 
 void EpollLoop::poll() noexcept {
