@@ -84,8 +84,9 @@ TEST(JobRequest, AllThatIsWrongIsSaidAtOnce) {
   job.set_queue("Fast Lane");
   job.set_priority(1001);
   job.mutable_timeout()->set_seconds(-1);
-  EXPECT_EQ(bad_fields(job, std::string(129, 'x')),
-            (Fields{"job", "job.labels", "job.queue", "job.priority", "job.timeout", "request_id"}));
+  EXPECT_EQ(
+      bad_fields(job, std::string(129, 'x')),
+      (Fields{"job", "job.labels", "job.queue", "job.priority", "job.timeout", "request_id"}));
 }
 
 TEST(JobRequest, LabelsAreBounded) {

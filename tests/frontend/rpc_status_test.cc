@@ -56,8 +56,8 @@ TEST(RpcStatus, ALimitSaysWhichAndWhenToTryAgain) {
 }
 
 TEST(RpcStatus, AMissingThingIsNamed) {
-  const grpc::Status status = to_rpc_status(
-      pipeline_not_found("scrap", absl::NotFoundError("no pipeline 'scrap', did you mean 'scrape'?")));
+  const grpc::Status status = to_rpc_status(pipeline_not_found(
+      "scrap", absl::NotFoundError("no pipeline 'scrap', did you mean 'scrape'?")));
   const auto resource = detail<google::rpc::ResourceInfo>(status);
   EXPECT_EQ(resource.resource_type(), "fermata.dev/pipeline");
   EXPECT_EQ(resource.resource_name(), "pipelines/scrap");
@@ -99,8 +99,7 @@ TEST(RpcStatus, ALongTextIsNeverCutInsideACharacter) {
   std::string text;
   while (text.size() < 5000) text += "\xe2\x82\xac";  // three bytes each
   for (size_t shift = 0; shift < 3; ++shift) {
-    const grpc::Status status =
-        to_rpc_status(absl::InternalError(std::string(shift, 'a') + text));
+    const grpc::Status status = to_rpc_status(absl::InternalError(std::string(shift, 'a') + text));
     EXPECT_TRUE(is_utf8(status.error_message())) << shift;
     EXPECT_LE(status.error_message().size(), 1024u);
   }

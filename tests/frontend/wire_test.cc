@@ -86,8 +86,8 @@ TEST(Wire, EncodesWhatProtobufWouldEncode) {
 }
 
 TEST(Wire, ASharedFieldReadsLikeAnyOther) {
-  for (const size_t size : {size_t{0}, size_t{1}, detail::kShareAbove, detail::kShareAbove + 1,
-                            size_t{1} << 20}) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, detail::kShareAbove, detail::kShareAbove + 1, size_t{1} << 20}) {
     v1::Job job;
     job.set_name("jobs/1");
     const auto result = std::make_shared<const std::string>(size, 'r');
