@@ -122,7 +122,10 @@ absl::Status job_precondition(std::string_view reason, std::string_view id, std:
 }  // namespace
 
 absl::Status with_detail(absl::Status status, const ErrorDetail& detail) {
-  status.SetPayload(kPayloadUrl, absl::Cord(encode(detail)));
+  // As a view: clang 19 mangles Cord's constructor template for strings unlike g++ 12, which built
+  // Debian's library.
+  const std::string payload = encode(detail);
+  status.SetPayload(kPayloadUrl, absl::Cord(absl::string_view(payload)));
   return status;
 }
 
