@@ -47,10 +47,11 @@ typedef int32_t fermata_status;
 #define FERMATA_WOULD_BLOCK 2 /* emit: no credit left, await_credit() first */
 #define FERMATA_E_CANCELLED (-1)
 #define FERMATA_E_DEADLINE (-2)
-#define FERMATA_E_INVALID (-3)     /* bad input: permanent, a retry cannot help */
-#define FERMATA_E_TRANSIENT (-4)   /* retry with the job's back-off policy */
-#define FERMATA_E_UNAVAILABLE (-5) /* a dependency is down: retry, counts for the circuit breaker \
-                                    */
+#define FERMATA_E_INVALID (-3)   /* bad input: permanent, a retry cannot help */
+#define FERMATA_E_TRANSIENT (-4) /* retry with the job's back-off policy */
+#define FERMATA_E_UNAVAILABLE                                         \
+  (-5) /* a dependency is down: retry, counts for the circuit breaker \
+        */
 #define FERMATA_E_NOMEM (-6)
 #define FERMATA_E_UNSUPPORTED (-7)
 #define FERMATA_E_INTERNAL (-8) /* a bug in the plugin */
@@ -98,7 +99,7 @@ typedef struct fermata_event { /* unknown kinds must be ignored by returning FER
   uint64_t value; /* FD: revents. WAKER, WAKE: the value given. Cancelled: FERMATA_CANCEL_* */
   fermata_status status; /* OK, or why the op ended */
   uint32_t flags;
-  fermata_buf buf; /* STAGE, STAGE_CHUNK: output. Retain to keep. */
+  fermata_buf buf; /* STAGE: output or error text; STAGE_CHUNK: the chunk. Retain to keep. */
 } fermata_event;
 #define FERMATA_EV_TIMER 1u
 #define FERMATA_EV_FD 2u
@@ -120,7 +121,7 @@ typedef struct fermata_event { /* unknown kinds must be ignored by returning FER
 
 typedef struct fermata_failure { /* the detail of the error that is about to be returned */
   uint32_t struct_size;
-  uint32_t flags;
+  uint32_t code; /* google.rpc.Code that users see (5: NOT_FOUND), 0: derived from the status */
   fermata_str message;
   uint64_t retry_after_ns; /* the dependency's own wish (HTTP Retry-After), 0 is none */
 } fermata_failure;

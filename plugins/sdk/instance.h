@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "plugins/sdk/call.h"
 #include "plugins/sdk/metrics.h"
 #include "services/async/task_group.h"

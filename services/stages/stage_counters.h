@@ -28,7 +28,8 @@ inline constexpr std::array<const char*, 8> kStageResultNames = {
     "ok", "invalid", "transient", "unavailable", "deadline", "cancelled", "internal", "abandoned"};
 
 struct StageCounters {
-  uint64_t in_flight = 0;  // called and not let go of, abandoned ones included
+  uint64_t in_flight = 0;  // called, not ended yet
+  uint64_t abandoned = 0;  // ended for the engine, but the stage still holds them
   uint64_t started = 0;
   std::array<uint64_t, kStageResultNames.size()> ended{};  // by StageResult
   JobHistogram duration;                                   // of every attempt, however it ended
@@ -41,6 +42,11 @@ struct StageCounters {
     ++started;
     ++in_flight;
     input_bytes += bytes;
+  }
+  // The input was refused: the stage never saw it.
+  void reject() {
+    ++started;
+    ++ended[static_cast<size_t>(StageResult::kInvalid)];
   }
   void end(StageResult result, int64_t elapsed_ns, size_t bytes) {
     --in_flight;

@@ -37,7 +37,7 @@ struct StageInfo {
 };
 
 // One resolved stage. Holding it keeps its code loaded and its numbers countable.
-class Stage {
+class Stage : public std::enable_shared_from_this<Stage> {
  public:
   explicit Stage(StageInfo info) : info_(std::move(info)) {}
   virtual ~Stage() = default;

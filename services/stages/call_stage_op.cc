@@ -1,0 +1,43 @@
+#include "services/stages/call_stage_op.h"
+
+#include <memory>
+#include <utility>
+
+#include "services/stages/buffer_ref.h"
+#include "services/stages/stage_instance.h"
+
+namespace fermata {
+
+void CallStageOp::begin(StageInstance& callee, StageCallSpec spec) {
+  spec.parent = this;
+  child_ = &callee.add_call(std::make_unique<StageCall>(callee, this, std::move(spec)));
+  child_->start_later();  // its plugin may be the one that is calling right now
+}
+
+void CallStageOp::set_text(std::string_view text) { event.buf = take_string(std::string(text)); }
+
+void CallStageOp::refuse(const absl::Status& status) {
+  set_text(std::string(status.message()));
+  call().complete_later(*this, FERMATA_E_INVALID);
+}
+
+bool CallStageOp::stop() noexcept {
+  const uint32_t reason = call().cancel_reason();
+  child_->cancel(reason != 0 ? reason : FERMATA_CANCEL_REQUESTED);
+  return false;
+}
+
+void CallStageOp::call_ended(StageCall& child) noexcept {
+  child_ = nullptr;
+  const StageOutcome outcome = child.take_outcome();
+  if (outcome.status.ok()) {
+    event.buf = outcome.output.raw();
+    if (event.buf.ref != nullptr) retain_ref(event.buf.ref);
+  } else {
+    set_text(std::string(outcome.status.message()));
+  }
+  call().complete_later(*this,
+                        child.status() == FERMATA_PENDING ? FERMATA_E_CANCELLED : child.status());
+}
+
+}  // namespace fermata
