@@ -28,12 +28,12 @@ struct PluginHost::HostedPlugin {
 };
 
 PluginHost::PluginHost(Loop& loop, StagesOptions options)
-    : options_(std::move(options)), context_(loop) {
-  context_.log = options_.log;
-  context_.cancel_grace_ns = absl::ToInt64Nanoseconds(options_.cancel_grace);
-  context_.max_depth = options_.max_depth;
-  context_.chunk_credit = std::max<uint32_t>(options_.chunk_credit, 1);
-  context_.find_stage = [this](std::string_view use) -> StageInstance* {
+    : options_(std::move(options)), context_(std::make_unique<HostContext>(loop)) {
+  context_->log = options_.log;
+  context_->cancel_grace_ns = absl::ToInt64Nanoseconds(options_.cancel_grace);
+  context_->max_depth = options_.max_depth;
+  context_->chunk_credit = std::max<uint32_t>(options_.chunk_credit, 1);
+  context_->find_stage = [this](std::string_view use) -> StageInstance* {
     HostedStage* stage = find(use, nullptr);
     return stage != nullptr ? stage->instance.get() : nullptr;
   };
@@ -48,7 +48,7 @@ PluginHost::~PluginHost() {
 
 Co<LoadReport> PluginHost::load_all() {
   LoadReport report;
-  context_.thread = std::this_thread::get_id();
+  context_->thread = std::this_thread::get_id();
   ScannedFolder scanned = co_await offload(&scan_plugin_folder, options_.folder,
                                            options_.private_dir, HostFacts::here());
   report.status = scanned.status;
@@ -72,7 +72,7 @@ Co<LoadReport> PluginHost::load_all() {
 }
 
 absl::Status PluginHost::add_plugin(const std::string& file, const fermata_plugin* descriptor) {
-  context_.thread = std::this_thread::get_id();
+  context_->thread = std::this_thread::get_id();
   absl::StatusOr<std::unique_ptr<LoadedPlugin>> plugin =
       LoadedPlugin::from_descriptor(file, descriptor);
   if (!plugin.ok()) return plugin.status();
@@ -122,7 +122,7 @@ absl::Status PluginHost::create_instances(HostedPlugin& plugin) {
                      absl::StrCat("its input_schema is wrong: ", input.status().message()));
     }
     auto stage = plugin.stages.emplace_back(std::make_shared<HostedStage>(std::move(info), *this));
-    stage->instance = std::make_unique<StageInstance>(context_, plugin.plugin->stage(i), stage,
+    stage->instance = std::make_unique<StageInstance>(*context_, plugin.plugin->stage(i), stage,
                                                       *std::move(input));
     if (absl::Status s = stage->instance->create(*config); !s.ok()) {
       return refusal(160, where, std::string(s.message()));
@@ -149,19 +149,29 @@ void PluginHost::refuse(HostedPlugin& plugin, const absl::Status& why, LoadRepor
 }
 
 Co<void> PluginHost::close() {
+  bool kept = false;
   by_use_.clear();
   for (const auto& plugin : plugins_) {
-    for (const auto& stage : plugin->stages) stage->instance->close();
+    for (const auto& stage : plugin->stages) {
+      if (stage->instance != nullptr) stage->instance->close();
+    }
   }
   for (const auto& plugin : plugins_) {
     for (const auto& stage : plugin->stages) {
+      if (stage->instance == nullptr) continue;
       co_await stage->instance->closed().wait();
       // An instance that did not let go is kept for ever, and so is what it may still touch.
-      if (stage->instance->abandoned()) (void)stage->instance.release();
+      if (stage->instance->abandoned()) {
+        (void)stage->instance.release();
+        kept = true;
+      }
       stage->instance.reset();
     }
     if (plugin->plugin != nullptr) co_await offload(&LoadedPlugin::shut_down, plugin->plugin.get());
   }
+  context_->wakers->close();
+  context_->find_stage = nullptr;
+  if (kept) (void)context_.release();
   closed_ = true;
 }
 
@@ -229,7 +239,7 @@ Co<StageOutcome> PluginHost::call(StageRef stage, StageRequest request) {
   StageCallSpec spec;
   spec.job_id = std::move(request.job_id);
   spec.input = Buffer(*std::move(input));
-  spec.deadline_ns = context_.loop.to_ns(request.deadline);
+  spec.deadline_ns = context_->loop.to_ns(request.deadline);
   spec.attempt = request.attempt;
   spec.observer = request.observer;
   CallAwaiter call(*hosted->instance, std::move(spec));

@@ -87,7 +87,7 @@ class PluginHost final : public Stages {
   HostedStage* find(std::string_view use, std::string* why) const;
 
   StagesOptions options_;
-  HostContext context_;
+  std::unique_ptr<HostContext> context_;
   std::vector<std::unique_ptr<HostedPlugin>> plugins_;  // in file order
   std::map<std::string, HostedStage*, std::less<>> by_use_;
   bool closed_ = true;
