@@ -10,16 +10,30 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/async/async.h"
+#include "services/engine/admission.h"
 #include "services/engine/engine_limits.h"
 #include "services/engine/engine_stats.h"
 #include "services/engine/errors.h"
+#include "services/engine/job.h"
+#include "services/engine/job_ids.h"
+#include "services/engine/journal.h"
+#include "services/engine/pending_queue.h"
+#include "services/engine/plan.h"
+#include "services/engine/run_context.h"
+#include "services/engine/submit_request.h"
 #include "services/engine/watch.h"
 #include "services/pipeline/pipeline_library.h"
 #include "services/pipeline/stage_catalog.h"
@@ -29,18 +43,7 @@
 
 namespace fermata {
 
-// Exactly one of pipeline, pipeline_yaml and stage.
-struct SubmitRequest {
-  std::string pipeline;
-  std::string pipeline_yaml;
-  std::string stage;  // "http/get"; called with the input as it is
-  std::string input;  // UTF-8 JSON text; empty: {}
-  Labels labels;
-  std::string queue;  // empty: "default"
-  int32_t priority = 0;
-  std::string request_id;                             // empty: none
-  absl::Duration timeout = absl::InfiniteDuration();  // of the whole job, from now
-};
+class Execution;
 
 struct ListQuery {
   JobFilter filter;
@@ -48,7 +51,8 @@ struct ListQuery {
   std::string page_token;
 };
 
-enum class CancelCause : uint8_t { kRequested, kClientGone, kShutdown };
+// Both sides of a list, newest first, as one page.
+JobPage merge_pages(JobPage live, JobPage stored, size_t page_size);
 
 class Engine {
  public:
@@ -108,8 +112,78 @@ class Engine {
   EngineStats stats() const;
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  struct Taken {
+    JobRef job;
+    bool fresh;
+  };
+  // How a job ends.
+  struct Ending {
+    JobState state = JobState::kUnspecified;
+    std::string reason;
+    std::optional<JobError> error;
+    std::shared_ptr<const std::string> result;
+  };
+  class RunHold;
+  class RunningSlot;
+  class ServeGuard;
+
+  // Submit: engine_submit.cc.
+  absl::StatusOr<Taken> take(SubmitRequest request);
+  absl::StatusOr<PlanRef> plan_of(const SubmitRequest& request);
+  absl::StatusOr<Taken> take_new(SubmitRequest request, PlanRef plan, uint64_t fingerprint);
+  Co<absl::StatusOr<JobView>> admitted(JobRef job, bool fresh);
+  Co<void> store_new(JobRef job);
+  Co<absl::Status> commit(JobView record);
+  void accept(Job& job);
+  void refuse(Job& job, absl::Status why);
+  absl::Status count_refusal(absl::Status why);
+
+  // Running: engine_run.cc.
+  static Co<absl::Status> serve(TaskGroup& group, Engine* self);
+  void enqueue(Job& job);
+  void dispatch();
+  Co<void> run_job(JobRef job);
+  Ending ending_of(const Job& job, const Execution& execution, const Outcome<void>& outcome);
+  Co<void> finish(JobRef job, Ending ending);
+  std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
+  void conclude(Job& job, JobView record);
+  Co<void> expire_pending();
+  // The job leaves the queue without having run.
+  void end_pending(Job& job, Ending ending);
+  void stop_job(Job& job, CancelCause cause);
+  void abandon();
+
+  // Asking: engine_jobs.cc.
+  JobRef find_live(std::string_view id) const;
+  Co<absl::StatusOr<JobView>> get_stored(std::string id);
+  Co<absl::StatusOr<JobView>> ended(JobRef job);
+  JobPage list_live(const ListQuery& query);
+
+  const EngineLimits limits_;
+  JobStore& store_;
+  const Clock& clock_;
+  EngineStats stats_;
+  JobIds ids_;
+  Admission admission_;
+  Journal journal_;
+  PlanCache plans_;
+  RunContext context_;
+  PendingQueue pending_;
+
+  // Every unfinished job, by id; the keys are the specs' own text.
+  absl::btree_map<std::string_view, JobRef> live_;
+  absl::flat_hash_map<std::string_view, Job*> by_request_;
+  // Of queued jobs that have one; the earliest first.
+  absl::btree_set<std::pair<absl::Time, std::string_view>> deadlines_;
+  size_t running_ = 0;
+
+  TaskGroup* group_ = nullptr;  // of run(), while it serves
+  Event serving_;               // run() has begun
+  Event stop_requested_;
+  Event deadlines_changed_;
+  Event emptied_;  // pulsed when the last job has left
+  bool draining_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace fermata

@@ -39,6 +39,7 @@ struct EngineStats {
   static constexpr size_t kMaxPipelines = 500;
 
   std::array<int64_t, kJobStates> jobs{};              // unfinished ones by state
+  size_t running = 0;                                  // jobs that have a place of limits.running
   size_t bytes = 0;                                    // held by them
   absl::Time oldest_pending = absl::InfiniteFuture();  // create time of the longest waiting
   uint64_t submitted = 0;                              // accepted

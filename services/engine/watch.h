@@ -2,7 +2,8 @@
 //
 // It is a cursor into the job's bounded log, not a queue of its own: a slow reader costs nothing,
 // and when the log has moved on past it, it reads one SNAPSHOT in place of what it missed. Dropping
-// it ends it. Keeps working after the job has ended, until FINISHED was read. Loop thread only.
+// it ends it; it must stay where it is while next() is awaited. Keeps working after the job has
+// ended, until FINISHED was read. Loop thread only.
 #pragma once
 
 #include <cstdint>

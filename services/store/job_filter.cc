@@ -4,11 +4,10 @@
 
 namespace fermata {
 
-bool JobFilter::matches(const JobRecord& record) const {
-  if (!states.empty() && std::find(states.begin(), states.end(), record.state) == states.end()) {
+bool JobFilter::matches(const JobSpec& spec, JobState state) const {
+  if (!states.empty() && std::find(states.begin(), states.end(), state) == states.end()) {
     return false;
   }
-  const JobSpec& spec = *record.spec;
   if (pipeline.has_value() && spec.pipeline != *pipeline) return false;
   if (stage.has_value() && spec.stage != *stage) return false;
   if (queue.has_value() && spec.queue != *queue) return false;

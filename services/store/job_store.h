@@ -40,7 +40,8 @@ struct JobFilter {
   std::optional<std::string> queue;
   Labels labels;  // all of them, equal
 
-  bool matches(const JobRecord& record) const;
+  bool matches(const JobSpec& spec, JobState state) const;
+  bool matches(const JobRecord& record) const { return matches(*record.spec, record.state); }
 };
 
 struct JobPage {

@@ -1,0 +1,49 @@
+#include "services/engine/engine.h"
+
+#include "services/engine/execution.h"
+
+namespace fermata {
+
+Engine::Engine(Loop& loop, JobStore& store, Stages& stages, const PipelineLibrary& pipelines,
+               const Clock& clock, absl::BitGenRef random, const EngineLimits& limits,
+               const StageCatalog* catalog)
+    : limits_(limits),
+      store_(store),
+      clock_(clock),
+      ids_(random),
+      admission_(limits_),
+      journal_(clock, limits_, stats_),
+      plans_(pipelines, stages, catalog, stats_),
+      context_{stages, store, journal_, admission_, stats_, clock, random, limits_} {}
+
+Engine::~Engine() {
+  FERMATA_CHECK(group_ == nullptr, "an engine was destroyed while it was serving");
+  FERMATA_CHECK(live_.empty(), "an engine was destroyed while it had jobs");
+}
+
+void Engine::begin_drain() { draining_ = true; }
+
+void Engine::stop() {
+  draining_ = stopping_ = true;
+  stop_requested_.set();
+}
+
+Co<bool> Engine::drained(absl::Time until) {
+  while (!live_.empty() && clock_.now() < until) {
+    absl::Status emptied = co_await timeout_at(until, emptied_.wait());
+    if (!emptied.ok()) break;
+  }
+  co_return live_.empty();
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats = stats_;
+  stats.bytes = admission_.bytes();
+  stats.running = running_;
+  stats.oldest_pending = pending_.oldest();
+  stats.draining = draining_;
+  stats.watchers = journal_.readers();
+  return stats;
+}
+
+}  // namespace fermata

@@ -1,0 +1,155 @@
+// Engine: asking about jobs. Unfinished ones are answered from memory, finished ones by the store.
+#include <algorithm>
+#include <utility>
+
+#include "services/config/str_cat.h"
+#include "services/engine/engine.h"
+
+namespace fermata {
+namespace {
+
+constexpr size_t kPageMax = 1000;
+constexpr size_t kSearchMax = 10000;  // live jobs that one list call looks at
+constexpr size_t kIdSize = 36;
+
+class Counted {
+ public:
+  explicit Counted(int64_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  int64_t& count_;
+};
+
+}  // namespace
+
+JobRef Engine::find_live(std::string_view id) const {
+  const auto found = live_.find(id);
+  // A job that is being stored does not exist yet for anybody.
+  if (found == live_.end() || found->second->admission != JobAdmission::kAccepted) return nullptr;
+  return found->second;
+}
+
+Co<absl::StatusOr<JobView>> Engine::get_stored(std::string id) {
+  absl::StatusOr<JobView> stored = co_await store_.get(id);
+  if (stored.status().code() == absl::StatusCode::kNotFound) co_return job_not_found(id);
+  co_return stored;
+}
+
+Co<absl::StatusOr<JobView>> Engine::get(std::string id) {
+  const JobRef job = find_live(id);
+  if (job != nullptr) co_return journal_.view(*job);
+  co_return co_await get_stored(std::move(id));
+}
+
+Co<absl::StatusOr<JobView>> Engine::wait(std::string id, absl::Time until) {
+  const JobRef job = find_live(id);
+  if (job == nullptr) co_return co_await get_stored(std::move(id));
+  if (until == absl::InfiniteFuture()) co_return co_await ended(job);
+  Counted waiter(stats_.waiters);
+  // Late or not, the answer is the job as it is then.
+  absl::Status in_time = co_await timeout_at(until, job->ended.wait());
+  co_return journal_.view(*job);
+}
+
+Co<absl::StatusOr<JobView>> Engine::ended(JobRef job) {
+  Counted waiter(stats_.waiters);
+  co_await job->ended.wait();
+  co_return journal_.view(*job);
+}
+
+Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) {
+  const JobRef job = find_live(id);
+  if (job != nullptr) {
+    // A sequence from the future is from another life of the job: begin with a snapshot.
+    if (after_sequence > job->sequence || after_sequence < 0) after_sequence = 0;
+    co_return Watch(journal_.event_log(*job), after_sequence);
+  }
+  absl::StatusOr<JobView> stored = co_await get_stored(std::move(id));
+  if (!stored.ok()) co_return stored.status();
+  co_return Watch(journal_.closed_log(*stored), after_sequence);
+}
+
+Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause cause) {
+  const JobRef job = find_live(id);
+  if (job == nullptr) {
+    absl::StatusOr<JobView> stored = co_await get_stored(id);
+    if (!stored.ok()) co_return stored;
+    co_return job_finished(id, to_string((*stored)->state));
+  }
+  const bool waits = job->queued;
+  stop_job(*job, cause);
+  if (waits) co_await job->ended.wait();  // nothing has to let go: only the store is asked
+  co_return journal_.view(*job);
+}
+
+Co<absl::StatusOr<JobView>> Engine::cancel(std::string id, CancelCause cause) {
+  const JobRef job = find_live(id);
+  absl::StatusOr<JobView> told = co_await request_cancel(std::move(id), cause);
+  if (!told.ok() || job == nullptr) co_return told;
+  co_return co_await ended(job);
+}
+
+Co<absl::Status> Engine::remove(std::string id) {
+  const JobRef job = find_live(id);
+  if (job != nullptr) co_return job_not_finished(id, to_string(job->state));
+  absl::Status removed = co_await store_.remove(id);
+  if (removed.code() == absl::StatusCode::kNotFound) co_return job_not_found(id);
+  co_return removed;
+}
+
+JobPage Engine::list_live(const ListQuery& query) {
+  JobPage page;
+  auto at = query.page_token.empty() ? live_.end() : live_.lower_bound(query.page_token);
+  for (size_t searched = 0; at != live_.begin() && page.jobs.size() < query.page_size;) {
+    if (++searched > kSearchMax) break;
+    --at;
+    Job& job = *at->second;
+    if (job.admission != JobAdmission::kAccepted) continue;
+    if (query.filter.matches(*job.spec, job.state)) page.jobs.push_back(journal_.view(job));
+  }
+  if (at != live_.begin()) {
+    page.next_page_token = at == live_.end() ? query.page_token : std::string(at->first);
+  }
+  return page;
+}
+
+Co<absl::StatusOr<JobPage>> Engine::list(ListQuery query) {
+  if (!query.page_token.empty() && query.page_token.size() != kIdSize) {
+    co_return invalid_field("page_token", "expected a token from an earlier answer");
+  }
+  query.page_size = std::clamp<size_t>(query.page_size, 1, kPageMax);
+  JobPage live = list_live(query);
+  absl::StatusOr<JobPage> stored =
+      co_await store_.list_finished(query.filter, query.page_token, query.page_size);
+  if (!stored.ok()) co_return stored.status();
+  co_return merge_pages(std::move(live), *std::move(stored), query.page_size);
+}
+
+JobPage merge_pages(JobPage live, JobPage stored, size_t page_size) {
+  // Below a page's token nothing is known of its side; the higher token bounds what may be
+  // answered.
+  const std::string horizon = std::max(live.next_page_token, stored.next_page_token);
+  JobPage page;
+  size_t l = 0, s = 0;
+  while (l < live.jobs.size() || s < stored.jobs.size()) {
+    const bool from_live = s == stored.jobs.size() ||
+                           (l < live.jobs.size() && live.jobs[l]->id() > stored.jobs[s]->id());
+    // A job that ended between the two looks is in both: the stored record is the newer one.
+    const bool both =
+        !from_live && l < live.jobs.size() && live.jobs[l]->id() == stored.jobs[s]->id();
+    JobView& job = from_live ? live.jobs[l++] : stored.jobs[s++];
+    if (both) ++l;
+    if (!horizon.empty() && job->id() < horizon) break;
+    if (page.jobs.size() == page_size) {
+      page.next_page_token = page.jobs.back()->id();
+      return page;
+    }
+    page.jobs.push_back(std::move(job));
+  }
+  page.next_page_token = horizon;
+  return page;
+}
+
+}  // namespace fermata

@@ -1,0 +1,68 @@
+// Job: one unfinished job, as the engine holds it. What clients and the store see of it are
+// JobRecords, made by Journal when somebody asks.
+//
+// fields                         valid while          changed by
+// spec, plan                     always               nobody
+// state … stages, sequence       always               Journal only
+// admission, refusal, duplicate  until `stored`       Engine's submit
+// input                          PENDING, RUNNING     submit; dropped when the job has to wait
+// scope                          its stages run       Engine::run_job
+// lane hook                      it is in a queue     PendingQueue
+//
+// Owned by the engine's table and by coroutines that wait for it. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/async/async.h"
+#include "services/config/json.h"
+#include "services/engine/event_log.h"
+#include "services/engine/plan.h"
+#include "services/store/job_record.h"
+
+namespace fermata {
+
+enum class CancelCause : uint8_t { kRequested, kClientGone, kShutdown };
+
+enum class JobAdmission : uint8_t { kStoring, kAccepted, kRefused, kDuplicate };
+
+struct Job : std::enable_shared_from_this<Job> {
+  std::shared_ptr<const JobSpec> spec;
+  PlanRef plan;
+
+  JobState state = JobState::kUnspecified;
+  std::string reason;
+  int64_t sequence = 0;
+  absl::Time start_time = absl::InfinitePast();
+  std::vector<StageProgress> stages;
+  JobView view;                   // as it is, or null when something changed since
+  std::shared_ptr<EventLog> log;  // null until somebody watches
+
+  JobAdmission admission = JobAdmission::kStoring;
+  absl::Status refusal;
+  JobView duplicate;  // the earlier job with the same request id
+  Event stored;       // admission is decided
+
+  size_t bytes = 0;  // taken from Admission
+  std::optional<JsonDocument> input;
+
+  CancelScope* scope = nullptr;
+  std::optional<CancelCause> cancel_cause;
+  bool ending = false;  // how it ends is decided, and being stored
+  Event ended;          // `view` is the final record, or the last one if the engine stopped
+
+  int holds = 0;          // clients that run it and would have it cancelled when they all are gone
+  bool detached = false;  // somebody wants it to go on in any case
+
+  // PendingQueue's.
+  Job* previous = nullptr;
+  Job* next = nullptr;
+  bool queued = false;
+};
+using JobRef = std::shared_ptr<Job>;
+
+}  // namespace fermata

@@ -1,0 +1,20 @@
+#include "services/engine/job_input.h"
+
+#include <utility>
+
+#include "services/engine/json_depth.h"
+
+namespace fermata {
+
+absl::StatusOr<JsonDocument> parse_input(const Pipeline& pipeline, std::string_view text) {
+  JsonLimits limits;
+  limits.depth = kJsonDepthMax;
+  absl::StatusOr<JsonDocument> input = parse_json(text, limits);
+  if (!input.ok() || pipeline.input == nullptr) return input;
+  pipeline.input->fill_defaults(*input, input->GetAllocator());
+  const absl::Status valid = pipeline.input->validate(*input);
+  if (!valid.ok()) return valid;
+  return input;
+}
+
+}  // namespace fermata

@@ -1,0 +1,15 @@
+// The input document of a job: parsed, checked against the pipeline's schema, defaults filled in.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "services/config/json.h"
+#include "services/pipeline/pipeline.h"
+
+namespace fermata {
+
+// INVALID_ARGUMENT names line and column, or the place in the document.
+absl::StatusOr<JsonDocument> parse_input(const Pipeline& pipeline, std::string_view text);
+
+}  // namespace fermata

@@ -1,0 +1,69 @@
+// Journal: the only one that changes what is known of a job. Keeps the state machine, the sequence
+// of events, the numbers of jobs by state, and makes the records that others see.
+//
+// An event that nobody can read costs a counter. Small moves of a stage are told at most every
+// kPace, or every hundredth of the stage, whichever comes first. Loop thread only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "services/engine/engine_limits.h"
+#include "services/engine/engine_stats.h"
+#include "services/engine/job.h"
+#include "services/stages/stages.h"
+#include "services/store/clock.h"
+
+namespace fermata {
+
+class Journal {
+ public:
+  static constexpr absl::Duration kPace = absl::Milliseconds(100);
+  static constexpr size_t kMessageMax = 4096;
+
+  Journal(const Clock& clock, const EngineLimits& limits, EngineStats& stats)
+      : clock_(clock), limits_(limits), stats_(stats) {}
+
+  // A fresh job: its first state, PENDING, is event 1.
+  void created(Job& job);
+  // To a state that is not final; for those see ended().
+  void set_state(Job& job, JobState state, std::string_view reason = "");
+  // The job is gone from the engine: `record` is final, or the last one if the engine stopped.
+  void ended(Job& job, JobView record);
+  // The job never came to be: refused while it was being stored.
+  void refused(Job& job);
+
+  StageProgress& stage(Job& job, int index) { return job.stages[static_cast<size_t>(index)]; }
+  void stage_began(Job& job, int index, int64_t total);
+  void stage_ended(Job& job, int index, StageState state);
+  // One call of it ended, or found out how many there are.
+  void stage_moved(Job& job, int index);
+  void retry(Job& job, int index, const absl::Status& error);
+  void progress(Job& job, int index, double fraction, std::string_view note);
+  void log(Job& job, int index, StageLogLevel level, std::string_view message);
+
+  // The job as it is now.
+  JobView view(Job& job);
+  // A copy to make the next or final record from; does not change the job.
+  std::shared_ptr<JobRecord> draft(const Job& job) const;
+  // For readers; made on first use.
+  std::shared_ptr<EventLog> event_log(Job& job);
+  // Of a job that had ended before: FINISHED and nothing else.
+  std::shared_ptr<EventLog> closed_log(const JobView& record);
+  int64_t readers() const { return *readers_; }
+
+ private:
+  JobEvent event(Job& job, JobEventKind kind);
+  JobEvent stage_event(Job& job, JobEventKind kind, int index);
+  bool too_soon(Job& job, int index);
+
+  const Clock& clock_;
+  const EngineLimits& limits_;
+  EngineStats& stats_;
+  std::shared_ptr<int64_t> readers_ = std::make_shared<int64_t>(0);
+};
+
+}  // namespace fermata

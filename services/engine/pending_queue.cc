@@ -1,0 +1,61 @@
+#include "services/engine/pending_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/async/check.h"
+
+namespace fermata {
+
+void PendingQueue::push(Job& job) {
+  FERMATA_CHECK(!job.queued, "a job is queued twice");
+  const auto [at, fresh] = lanes_.try_emplace(job.spec->queue);
+  if (fresh) at->second.turn = turns_.insert(turns_.end(), job.spec->queue);
+  Level& level = at->second.levels[job.spec->priority];
+  job.queued = true;
+  job.next = nullptr;
+  job.previous = level.last;
+  (level.last == nullptr ? level.first : level.last->next) = &job;
+  level.last = &job;
+  ++size_;
+}
+
+Job* PendingQueue::pop() {
+  if (turns_.empty()) return nullptr;
+  const auto lane = lanes_.find(turns_.front());
+  turns_.splice(turns_.end(), turns_, turns_.begin());
+  Job& job = *lane->second.levels.begin()->second.first;
+  unlink(lane, job);
+  return &job;
+}
+
+void PendingQueue::remove(Job& job) {
+  FERMATA_CHECK(job.queued, "a job that is not queued cannot leave the queue");
+  unlink(lanes_.find(job.spec->queue), job);
+}
+
+void PendingQueue::unlink(std::map<std::string, Lane>::iterator lane, Job& job) {
+  const auto level = lane->second.levels.find(job.spec->priority);
+  (job.previous == nullptr ? level->second.first : job.previous->next) = job.next;
+  (job.next == nullptr ? level->second.last : job.next->previous) = job.previous;
+  job.previous = job.next = nullptr;
+  job.queued = false;
+  --size_;
+  if (level->second.first != nullptr) return;
+  lane->second.levels.erase(level);
+  if (!lane->second.levels.empty()) return;
+  turns_.erase(lane->second.turn);
+  lanes_.erase(lane);
+}
+
+absl::Time PendingQueue::oldest() const {
+  absl::Time oldest = absl::InfiniteFuture();
+  for (const auto& [name, lane] : lanes_) {
+    for (const auto& [priority, level] : lane.levels) {
+      oldest = std::min(oldest, level.first->spec->create_time);
+    }
+  }
+  return oldest;
+}
+
+}  // namespace fermata

@@ -1,0 +1,54 @@
+// PendingQueue: jobs that wait for their turn.
+//
+//   lane "default"   priority 5: job job      lanes take turns, so a full one cannot starve
+//   another;
+//                    priority 0: job job job  within a lane the highest priority goes first, and
+//   lane "reports"   priority 0: job          equals in order of arrival
+//
+// Intrusive: a job leaves from the middle (cancelled, expired) in constant time and nothing is
+// allocated per job. Bounded by Admission, which counts its jobs. Does not own them. Loop thread
+// only.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <map>
+#include <string>
+
+#include "services/engine/job.h"
+
+namespace fermata {
+
+class PendingQueue {
+ public:
+  void push(Job& job);
+  // The next one to run; null when there is none.
+  Job* pop();
+  // Requires job.queued.
+  void remove(Job& job);
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  // When the job that waits longest was accepted; infinite future when none waits.
+  absl::Time oldest() const;
+
+ private:
+  struct Level {
+    Job* first = nullptr;
+    Job* last = nullptr;
+  };
+  struct Lane {
+    std::map<int32_t, Level, std::greater<>> levels;
+    std::list<std::string>::iterator turn;
+  };
+
+  // Takes the job out; forgets levels and lanes that are empty.
+  void unlink(std::map<std::string, Lane>::iterator lane, Job& job);
+
+  std::map<std::string, Lane> lanes_;
+  std::list<std::string> turns_;  // names of lanes, the next to be served first
+  size_t size_ = 0;
+};
+
+}  // namespace fermata

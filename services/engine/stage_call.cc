@@ -1,0 +1,171 @@
+#include "services/engine/stage_call.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "services/config/str_cat.h"
+#include "services/engine/backoff.h"
+#include "services/engine/json_depth.h"
+
+namespace fermata {
+namespace {
+
+// Counts a call while it lasts, however it ends.
+class CountedCall {
+ public:
+  explicit CountedCall(StageStats& stats) : stats_(stats) { ++stats_.in_flight; }
+  CountedCall(const CountedCall&) = delete;
+  ~CountedCall() { --stats_.in_flight; }
+
+ private:
+  StageStats& stats_;
+};
+
+class SleepingCall {
+ public:
+  explicit SleepingCall(Execution& execution) : execution_(execution) {
+    execution_.callers_changed(0, +1);
+  }
+  SleepingCall(const SleepingCall&) = delete;
+  ~SleepingCall() { execution_.callers_changed(0, -1); }
+
+ private:
+  Execution& execution_;
+};
+
+// Counts an attempt when it is over: as cancelled, unless told otherwise.
+class CountedAttempt {
+ public:
+  explicit CountedAttempt(StageStats& stats) : stats_(stats) {}
+  CountedAttempt(const CountedAttempt&) = delete;
+  ~CountedAttempt() { ++stats_.attempts[static_cast<size_t>(result_)]; }
+  void ended(AttemptResult result) { result_ = result; }
+
+ private:
+  StageStats& stats_;
+  AttemptResult result_ = AttemptResult::kCancelled;
+};
+
+class Observer final : public StageObserver {
+ public:
+  Observer(Execution& execution, int stage) : execution_(execution), stage_(stage) {}
+  void progress(double fraction, std::string_view note) override {
+    execution_.context().journal.progress(execution_.job(), stage_, fraction, note);
+  }
+  void log(StageLogLevel level, std::string_view message) override {
+    execution_.context().journal.log(execution_.job(), stage_, level, message);
+  }
+
+ private:
+  Execution& execution_;
+  const int stage_;
+};
+
+CallResult& failed(CallResult& result, std::string_view reason, absl::Status why) {
+  result.reason = reason;
+  result.status = std::move(why);
+  return result;
+}
+
+// Takes over what the stage gave, or says what is wrong with it.
+void accept_output(Execution& execution, int stage, Buffer output, CallResult& result) {
+  if (output.empty()) output = Buffer(std::string("null"));
+  const size_t max = execution.context().limits.output;
+  if (output.size() > max) {
+    failed(result, "OUTPUT_TOO_LARGE",
+           absl::ResourceExhaustedError(
+               str_cat("the output has ", output.size(), " bytes, more than the limit of ", max)));
+    return;
+  }
+  JsonLimits limits;
+  limits.bytes = max;
+  limits.depth = kJsonDepthMax;
+  absl::StatusOr<JsonDocument> value = parse_json(output.view(), limits);
+  if (!value.ok()) {
+    failed(result, "OUTPUT_INVALID",
+           absl::InternalError(
+               str_cat("the stage's output is not JSON: ", std::string(value.status().message()))));
+    return;
+  }
+  if (!execution.charge(output.size())) {
+    failed(result, "TOO_MANY_BYTES",
+           absl::ResourceExhaustedError(str_cat(
+               "no room for an output of ", output.size(),
+               " bytes: limits.bytes is reached by all unfinished jobs together; try again later, "
+               "or let the stage return less")));
+    return;
+  }
+  if (execution.plan().stages[static_cast<size_t>(stage)].needs_value) {
+    result.value = *std::move(value);
+  }
+  result.output = std::move(output);
+  result.status = absl::OkStatus();
+}
+
+// What the stage said, or that it was stopped because it took too long.
+StageOutcome outcome_of(absl::StatusOr<StageOutcome> outcome, absl::Duration timeout,
+                        CallResult& result) {
+  if (outcome.ok()) {
+    result.reason = "STAGE_FAILED";
+    return *std::move(outcome);
+  }
+  StageOutcome late;
+  late.status = absl::DeadlineExceededError(
+      str_cat("timed out: the attempt took longer than ", absl::FormatDuration(timeout)));
+  late.retryable = true;
+  result.reason = "STAGE_TIMED_OUT";
+  return late;
+}
+
+}  // namespace
+
+Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const JsonValue* item,
+                        size_t index) {
+  const PipelineStage& step = execution.plan().stage(stage);
+  StageStats& stats = *execution.plan().stages[static_cast<size_t>(stage)].stats;
+  RunContext& context = execution.context();
+  const absl::Time job_deadline = execution.job().spec->deadline;
+  CallResult result;
+  CountedCall counted(stats);
+  Observer observer(execution, stage);
+  for (;;) {
+    absl::StatusOr<std::string> input = execution.call_input(stage, item, index);
+    if (!input.ok()) co_return std::move(failed(result, "REFERENCE_FAILED", input.status()));
+    ++result.attempts;
+    StageRequest request;
+    request.job_id = execution.job().spec->id;
+    request.attempt = static_cast<uint32_t>(result.attempts);
+    request.deadline = std::min(context.clock.now() + step.timeout, job_deadline);
+    request.input = *std::move(input);
+    request.observer = &observer;
+    StageOutcome outcome;
+    absl::Duration delay;
+    {
+      CountedAttempt attempt(stats);
+      absl::StatusOr<StageOutcome> got =
+          co_await timeout(step.timeout, context.stages.call(ref, std::move(request)));
+      const bool late = !got.ok();
+      outcome = outcome_of(std::move(got), step.timeout, result);
+      if (outcome.status.ok()) {
+        attempt.ended(AttemptResult::kOk);
+        accept_output(execution, stage, std::move(outcome.output), result);
+        if (!result.status.ok()) attempt.ended(AttemptResult::kFailed);
+        co_return result;
+      }
+      result.status = std::move(outcome.status);
+      delay = backoff(step.retry, result.attempts, outcome.retry_after, context.random);
+      const bool again = outcome.retryable && result.attempts < step.retry.attempts &&
+                         context.clock.now() + delay < job_deadline;
+      attempt.ended(late    ? AttemptResult::kTimedOut
+                    : again ? AttemptResult::kRetried
+                            : AttemptResult::kFailed);
+      if (!again) co_return result;
+    }
+    context.journal.retry(execution.job(), stage, result.status);
+    SleepingCall sleeping(execution);
+    co_await sleep(delay);
+  }
+}
+
+}  // namespace fermata
