@@ -11,7 +11,8 @@ absl::StatusOr<JsonDocument> parse_input(const Pipeline& pipeline, std::string_v
   limits.depth = kJsonDepthMax;
   absl::StatusOr<JsonDocument> input = parse_json(text, limits);
   if (!input.ok() || pipeline.input == nullptr) return input;
-  pipeline.input->fill_defaults(*input, input->GetAllocator());
+  const absl::Status filled = pipeline.input->fill_defaults(*input, input->GetAllocator());
+  if (!filled.ok()) return filled;
   const absl::Status valid = pipeline.input->validate(*input);
   if (!valid.ok()) return valid;
   return input;
