@@ -29,7 +29,7 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   absl::Status status = main.outcome().status();
   if (status.ok()) status = root_->status();
   root_.reset();
-  return status;
+  return finish(std::move(status));
 }
 
 }  // namespace fermata

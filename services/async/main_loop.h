@@ -37,6 +37,8 @@ class MainLoop : public Loop {
  protected:
   // One turn; may wait in the kernel.
   virtual void turn() noexcept = 0;
+  // The status run() returns, given that of main.
+  virtual absl::Status finish(absl::Status status) { return status; }
 
  private:
   absl::Status run_body(detail::Body<absl::Status> main);

@@ -1,0 +1,107 @@
+#include "services/async/ps.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "services/async/join.h"
+#include "services/async/promise_base.h"
+#include "services/async/scope.h"
+#include "services/async/task.h"
+
+namespace fermata {
+namespace {
+
+// The task that the frames of `scope` belong to: scopes are branches, and branches belong to joins.
+const TaskBase* task_of(const Scope* scope) {
+  while (scope != nullptr) {
+    const Branch* branch = static_cast<const Branch*>(scope);
+    if (const TaskBase* task = branch->as_task()) return task;
+    scope = branch->join()->outer();
+  }
+  return nullptr;
+}
+
+// The frames from `frame` up to the root of its scope.
+std::string frames_from(FrameHandle frame) {
+  const Scope* scope = frame.promise().scope;
+  std::string text;
+  while (frame != nullptr && frame.promise().scope == scope) {
+    const PromiseBase& promise = frame.promise();
+    absl::StrAppend(&text, text.empty() ? "" : " < ", promise.function, ":", promise.line);
+    const Completion* completion = promise.continuation.completion();
+    const std::coroutine_handle<> next =
+        completion != nullptr ? completion->awaiting() : promise.continuation.frame();
+    if (completion == scope) break;
+    frame = FrameHandle::from_address(next.address());
+  }
+  return text;
+}
+
+void append_waits(const Loop& loop, const Scope& scope, std::string& text) {
+  if (scope.at() == nullptr) return;
+  const FrameHandle frame = scope.at()->frame();
+  // Bodies of a gather or timeout below this frame say more than the frame itself.
+  for (const Join* join = loop.first_join; join != nullptr; join = join->next_join()) {
+    if (static_cast<const Suspension*>(join) != scope.at()) continue;
+    for (const Branch* b = join->first_branch(); b != nullptr; b = b->next()) {
+      if (b->as_task() == nullptr) append_waits(loop, *b, text);
+    }
+  }
+  absl::StrAppend(&text, text.empty() ? "" : " < ", frames_from(frame));
+}
+
+TaskInfo describe(const Loop& loop, const TaskBase& task) {
+  TaskInfo info;
+  info.id = task.id();
+  const TaskBase* parent = task_of(task.join()->outer());
+  info.parent = parent != nullptr ? parent->id() : 0;
+  info.name = std::string(task.name());
+  info.state = task.requested() ? "cancelling" : task.at() == nullptr ? "ready" : "waiting";
+  append_waits(loop, task, info.where);
+  return info;
+}
+
+using Children = std::map<std::uint64_t, std::vector<const TaskInfo*>>;
+
+void draw(const Children& children, std::uint64_t parent, const std::string& indent,
+          std::string& text) {
+  const auto found = children.find(parent);
+  if (found == children.end()) return;
+  for (const TaskInfo* task : found->second) {
+    const bool last = task == found->second.back();
+    absl::StrAppend(&text, indent,
+                    parent == 0 ? ""
+                    : last      ? "└─ "
+                                : "├─ ",
+                    task->name, " #", task->id,
+                    task->state == "waiting" ? "" : absl::StrCat(" (", task->state, ")"),
+                    task->where.empty() ? "" : "  ", task->where, "\n");
+    draw(children, task->id, absl::StrCat(indent, parent == 0 ? "" : last ? "   " : "│  "), text);
+  }
+}
+
+}  // namespace
+
+std::vector<TaskInfo> ps(const Loop& loop) {
+  std::vector<TaskInfo> tasks;
+  for (const Join* join = loop.first_join; join != nullptr; join = join->next_join()) {
+    for (const Branch* branch = join->first_branch(); branch != nullptr; branch = branch->next()) {
+      if (const TaskBase* task = branch->as_task()) tasks.push_back(describe(loop, *task));
+    }
+  }
+  std::sort(tasks.begin(), tasks.end(),
+            [](const TaskInfo& a, const TaskInfo& b) { return a.id < b.id; });
+  return tasks;
+}
+
+std::string pstree(const Loop& loop) {
+  const std::vector<TaskInfo> tasks = ps(loop);
+  Children children;
+  for (const TaskInfo& task : tasks) children[task.parent].push_back(&task);
+  std::string text;
+  draw(children, 0, "", text);
+  return text;
+}
+
+}  // namespace fermata
