@@ -1,6 +1,8 @@
 // $ref: where it points, and that following it ends.
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "services/config/schema_node.h"
 #include "services/config/str_cat.h"
@@ -32,9 +34,25 @@ int in_place_depth(const SchemaNode* node, int left, Depths& known) {
   return deepest + 1;
 }
 
+// A reference is a URI: %25 is '%'. What is no escape stays as it is.
+std::string percent_decoded(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto hex = [&](size_t at) { return at < text.size() && absl::ascii_isxdigit(text[at]); };
+    if (text[i] == '%' && hex(i + 1) && hex(i + 2)) {
+      out += absl::HexStringToBytes(text.substr(i + 1, 2));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-const JsonValue* follow_schema_ref(const JsonValue& document, const std::string& ref) {
+const JsonValue* follow_schema_ref(const JsonValue& document, const std::string& encoded) {
+  std::string ref = percent_decoded(encoded);
   if (ref.empty() || ref[0] != '#') return nullptr;
   const JsonValue* at = &document;
   size_t begin = 1;

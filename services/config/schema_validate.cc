@@ -13,7 +13,11 @@
 namespace fermata {
 namespace {
 
-constexpr int64_t kBudget = 10'000'000;
+// The budget: a fixed part, so that a small value can meet an elaborate schema, and a part for
+// every value and byte, so that checking never costs much more than parsing did.
+constexpr int64_t kBudget = 500'000;
+constexpr int64_t kBudgetPerValue = 8;
+constexpr int64_t kBytesPerBudget = 2;
 constexpr int kMaxDepth = 4000;
 
 // Where in the value the walk is: a list on the stack, turned into a pointer only for a message.
@@ -48,9 +52,21 @@ std::string type_names(JsonTypes types) {
   return out;
 }
 
+int64_t budget_for(const JsonValue& value) {
+  int64_t budget = kBudgetPerValue;
+  if (value.IsString()) budget += value.GetStringLength() / kBytesPerBudget;
+  if (value.IsArray()) {
+    for (const JsonValue& item : value.GetArray()) budget += budget_for(item);
+  } else if (value.IsObject()) {
+    for (const auto& member : value.GetObject()) budget += budget_for(member.value);
+  }
+  return budget;
+}
+
 class Validator {
  public:
-  explicit Validator(const JsonSchema::Unknown* unknown) : unknown_(unknown) {}
+  Validator(const JsonValue& value, const JsonSchema::Unknown* unknown)
+      : unknown_(unknown), budget_(kBudget + budget_for(value)) {}
 
   // The violation, when `report` is not null, is the first one.
   bool matches(const SchemaNode& schema, const JsonValue& value, const Path& path,
@@ -63,6 +79,10 @@ class Validator {
       *report = {path.text(), std::string(keyword), std::move(expected), std::move(got)};
     }
     return false;
+  }
+  bool too_much(const Path& path, SchemaViolation* report) {
+    return fail(path, report, "budget", "a value and a schema that can be compared in bounded time",
+                "more steps than are allowed");
   }
   bool spend(int64_t steps) {
     budget_ -= steps;
@@ -96,7 +116,7 @@ class Validator {
   bool has_unknown(const JsonValue& value) const;
 
   const JsonSchema::Unknown* unknown_;
-  int64_t budget_ = kBudget;
+  int64_t budget_;
   int depth_ = 0;
 };
 
@@ -121,7 +141,7 @@ bool Validator::matches(const SchemaNode& any, const JsonValue& value, const Pat
   if (is_unknown(value)) return true;
   if (!spend(1) || depth_ >= kMaxDepth) {
     budget_ = -1;
-    return fail(path, report, "size", "a value that can be checked in 10 million steps", "more");
+    return too_much(path, report);
   }
   if ((schema.types & json_type_bit(value)) == 0) {
     return fail(path, report, "type", type_names(schema.types), json_preview(value));
@@ -135,10 +155,7 @@ bool Validator::matches(const SchemaNode& any, const JsonValue& value, const Pat
   if (ok) ok = check_combinations(schema, value, path, report);
   --depth_;
   // Whatever an exhausted walk found is not to be trusted, least of all under a `not`.
-  if (budget_ < 0) {
-    return fail(path, report, "size", "a value that can be checked in 10 million steps", "more");
-  }
-  return ok;
+  return budget_ < 0 ? too_much(path, report) : ok;
 }
 
 bool Validator::check_enum(const SchemaNode& schema, const JsonValue& value, const Path& path,
@@ -370,7 +387,7 @@ bool Validator::check_combinations(const SchemaNode& schema, const JsonValue& va
 std::optional<SchemaViolation> JsonSchema::find_violation(const JsonValue& value,
                                                           const Unknown* unknown) const {
   SchemaViolation violation;
-  Validator validator(unknown);
+  Validator validator(value, unknown);
   Path root{nullptr, "", 0, false};
   if (validator.matches(*nodes_[0], value, root, &violation)) return std::nullopt;
   return violation;

@@ -22,7 +22,8 @@ class FakeCatalog : public StageCatalog {
         "properties": {"url": {"type": "string"}, "timeout": {"type": "string", "default": "30s"},
                        "expect": {"enum": ["success", "any"]}}})");
     catalog.add("html/select", R"({"type": "object", "required": ["html", "xpath"],
-        "properties": {"html": {"type": ["string", "array", "null"]}, "xpath": {"type": "string"}}})");
+        "properties": {"html": {"type": ["string", "array", "null"]},
+                       "xpath": {"type": "string"}}})");
     catalog.add("json/merge", R"({"type": "object", "required": ["values"],
         "properties": {"values": {"type": "array"}}})");
     catalog.add("json/pick", R"({"type": "object", "required": ["value", "pointer"]})");

@@ -1,0 +1,124 @@
+#include "services/config/config.h"
+
+#include <fstream>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace fermata {
+namespace {
+
+std::string error(const std::string& text) {
+  return std::string(parse_config(text, "fermata.yaml").status().message());
+}
+
+void expect_defaults(const Config& config) {
+  Config defaults;
+  EXPECT_EQ(config.listen, defaults.listen);
+  EXPECT_EQ(config.metrics, defaults.metrics);
+  EXPECT_EQ(config.limits.jobs, defaults.limits.jobs);
+  EXPECT_EQ(config.limits.bytes, defaults.limits.bytes);
+  EXPECT_EQ(config.limits.payload, defaults.limits.payload);
+  EXPECT_EQ(config.limits.fan_out, defaults.limits.fan_out);
+  EXPECT_EQ(config.limits.running, defaults.limits.running);
+  EXPECT_EQ(config.retention.jobs, defaults.retention.jobs);
+  EXPECT_EQ(config.retention.bytes, defaults.retention.bytes);
+  EXPECT_EQ(config.retention.age, defaults.retention.age);
+  EXPECT_EQ(config.shutdown.pause, defaults.shutdown.pause);
+  EXPECT_EQ(config.shutdown.drain, defaults.shutdown.drain);
+  EXPECT_EQ(config.log.level, defaults.log.level);
+  EXPECT_EQ(config.log.format, defaults.log.format);
+  EXPECT_EQ(config.offload_threads, defaults.offload_threads);
+}
+
+TEST(Config, AnEmptyFileIsAllDefaults) {
+  absl::StatusOr<Config> config = parse_config("# nothing\n", "fermata.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  expect_defaults(*config);
+  EXPECT_EQ(config->plugins.folder, "");
+}
+
+TEST(Config, TheSampleShowsTheDefaultsAndKeepsFoldersBesideIt) {
+  absl::StatusOr<Config> config = load_config("deploy/fermata.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  expect_defaults(*config);
+  EXPECT_EQ(config->plugins.folder, "deploy/plugins");
+  EXPECT_EQ(config->pipelines_folder, "deploy/pipelines");
+}
+
+TEST(Config, ReadsEveryKey) {
+  absl::StatusOr<Config> config = parse_config(R"(
+listen: unix:/run/fermata.sock
+metrics: ""
+plugins: { folder: /p, config: { http: { max_body: 8MiB, n: [1, true] }, file: } }
+pipelines: { folder: q }
+limits: { jobs: 1, bytes: 2MiB, payload: 1KiB, fan_out: 3, running: 4 }
+retention: { jobs: 5, bytes: 6KiB, age: 7s }
+shutdown: { pause: 1s, drain: 2m }
+log: { level: debug, format: json }
+offload_threads: 2
+)",
+                                               "fermata.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen, "unix:/run/fermata.sock");
+  EXPECT_EQ(config->metrics, "");
+  EXPECT_EQ(config->plugins.config.at("http"), R"({"max_body":"8MiB","n":[1,true]})");
+  EXPECT_EQ(config->plugins.config.at("file"), "{}");
+  EXPECT_EQ(config->pipelines_folder, "q");
+  EXPECT_EQ(config->limits.payload, 1024u);
+  EXPECT_EQ(config->limits.running, 4);
+  EXPECT_EQ(config->retention.age, absl::Seconds(7));
+  EXPECT_EQ(config->shutdown.drain, absl::Minutes(2));
+  EXPECT_EQ(config->log.level, LogLevel::kDebug);
+  EXPECT_EQ(config->log.format, LogFormat::kJson);
+  EXPECT_EQ(config->offload_threads, 2);
+}
+
+TEST(Config, MistakesNameTheirPlace) {
+  EXPECT_EQ(error("lisen: x\n"), "fermata.yaml:1:1: unknown key 'lisen', did you mean 'listen'?");
+  EXPECT_EQ(error("limits: { job: 1 }\n"),
+            "fermata.yaml:1:11: limits: unknown key 'job', did you mean 'jobs'?");
+  EXPECT_EQ(
+      error("limits: { jobs: -1 }\n"),
+      "fermata.yaml:1:17: limits.jobs, expected a whole number from 1 to 100000000, got '-1'");
+  EXPECT_EQ(
+      error("limits: { bytes: 2MiB, payload: 3MiB }\n"),
+      "fermata.yaml:1:33: limits.payload, expected a size of at most limits.bytes, got '3MiB'");
+  EXPECT_EQ(
+      error("limits: { bytes: 2MiB }\n"),
+      "fermata.yaml:1:18: limits.payload, expected a size of at most limits.bytes, got '2MiB'");
+  EXPECT_EQ(error("log: { level: warn }\n"),
+            "fermata.yaml:1:15: log.level, expected debug or info or warning or error, got 'warn'");
+  EXPECT_EQ(error("plugins: { config: { http: 5 } }\n"),
+            "fermata.yaml:1:28: plugins.config.http, expected a mapping, got '5'");
+  EXPECT_EQ(error("plugins: { config: [] }\n"),
+            "fermata.yaml:1:20: plugins.config, expected a mapping of plugin names to their "
+            "configuration, got a list");
+  EXPECT_EQ(error("shutdown: 5\n"), "fermata.yaml:1:11: shutdown, expected a mapping, got '5'");
+}
+
+TEST(Config, AddressesAreHostAndPort) {
+  for (std::string good :
+       {"127.0.0.1:0", "localhost:7450", "0.0.0.0:65535", "'[::1]:7450'", "unix:/tmp/x.sock"}) {
+    EXPECT_EQ(error("listen: " + good + "\n"), "") << good;
+  }
+  for (std::string bad : {"7450", ":7450", "localhost", "localhost:", "a:b", "a:65536", "a:-1",
+                          "::1:7450", "unix:", "unix:x", "", "[a]", "a:1.0"}) {
+    EXPECT_NE(error("listen: '" + bad + "'\n").find("listen, expected "), std::string::npos) << bad;
+  }
+  EXPECT_EQ(error("metrics: unix:/x\n"),
+            "fermata.yaml:1:10: metrics, expected host:port, or \"\" for none, got 'unix:/x'");
+}
+
+TEST(Config, FilesThatAreNoneAreNamed) {
+  EXPECT_EQ(load_config("/nowhere/fermata.yaml").status().message(),
+            "/nowhere/fermata.yaml: expected a configuration file, got: No such file or directory");
+  EXPECT_EQ(load_config("/tmp").status().message(), "/tmp: expected a file, got something else");
+  std::string path = testing::TempDir() + "/large.yaml";
+  std::ofstream(path) << std::string((1 << 20) + 1, '#');
+  EXPECT_EQ(load_config(path).status().message(),
+            path + ":1:1: expected a file of at most 1MiB, got 1048577 bytes");
+}
+
+}  // namespace
+}  // namespace fermata
