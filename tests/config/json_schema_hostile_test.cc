@@ -84,9 +84,9 @@ TEST(JsonSchemaHostile, PatternsThatExplodeElsewhereAreLinear) {
   EXPECT_EQ(check(R"({"pattern": ")" + repeat("()", 100) + "\"}", "\"x\""), "");
 }
 
-TEST(JsonSchemaHostile, AMillionUniqueItemsAreNotQuadratic) {
+TEST(JsonSchemaHostile, ManyUniqueItemsAreNotQuadratic) {
   std::string value = "[0";
-  for (int i = 1; i < 600000; ++i) str_append(&value, ",", i);
+  for (int i = 1; i < 200000; ++i) str_append(&value, ",", i);
   EXPECT_EQ(check(R"({"uniqueItems": true})", value + "]"), "");
   EXPECT_NE(check(R"({"uniqueItems": true})", value + ",5]"), "");
 }
