@@ -21,7 +21,8 @@ template <class T>
 T detail(const grpc::Status& status) {
   T out;
   int found = 0;
-  for (const auto& any : details_of(status).details()) found += any.UnpackTo(&out) ? 1 : 0;
+  const google::rpc::Status all = details_of(status);
+  for (const auto& any : all.details()) found += any.UnpackTo(&out) ? 1 : 0;
   EXPECT_EQ(found, 1) << T::descriptor()->full_name();
   return out;
 }
