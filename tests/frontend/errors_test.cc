@@ -57,12 +57,15 @@ class Errors : public ::testing::Test {
 };
 
 TEST_F(Errors, MalformedJsonNamesTheFieldAndThePlace) {
-  for (const char* input :
-       {"{", "nul", "{\"a\":1}}", "[1,]", "'a'", "\"\\ud800\"", "{\"a\":1,\"a\":2}"}) {
+  for (const char* input : {"{", "nul", "{\"a\":1}}", "[1,]", "'a'", "\"\\ud800\""}) {
     const grpc::Status status = submit(stage_job("test/echo", input));
     expect_bad_field(status, "job.input");
     EXPECT_NE(status.error_message().find("line 1"), std::string::npos) << status.error_message();
   }
+}
+
+TEST_F(Errors, InputWithAKeyTwice) {
+  expect_bad_field(submit(stage_job("test/echo", R"({"a":1,"a":2})")), "job.input");
 }
 
 TEST_F(Errors, InputThatIsNotUtf8) {
