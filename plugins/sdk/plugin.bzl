@@ -8,13 +8,15 @@ load("@rules_cc//cc:defs.bzl", "cc_binary")
 
 _MAP = "//plugins/sdk:plugin.map"
 
-# A sanitizer's runtime lives in the program that loads the plugin, so its symbols are undefined here.
-_DEFS = {
-    "//plugins/sdk:asan": [],
-    "//plugins/sdk:ubsan": [],
-    "//plugins/sdk:tsan": [],
-    "//conditions:default": ["-Wl,-z,defs"],
-}
+# A sanitizer's runtime lives in the program that loads the plugin, so its symbols are undefined here. One select each:
+# several sanitizers may be on at once.
+_SANITIZERS = ["//plugins/sdk:asan", "//plugins/sdk:ubsan", "//plugins/sdk:tsan"]
+
+def _undefined_symbols():
+    flags = ["-Wl,-z,defs"]
+    for sanitizer in _SANITIZERS:
+        flags = flags + select({sanitizer: ["-Wl,-z,undefs"], "//conditions:default": []})
+    return flags
 
 def fermata_plugin(name, srcs, deps = [], linkopts = [], sdk = True, **kwargs):
     """Builds `<name>.so`.
@@ -35,7 +37,7 @@ def fermata_plugin(name, srcs, deps = [], linkopts = [], sdk = True, **kwargs):
             "-Wl,--version-script=$(location {})".format(_MAP),
             "-Wl,-z,now",
             "-Wl,-z,noexecstack",
-        ] + select(_DEFS) + linkopts,
+        ] + _undefined_symbols() + linkopts,
         linkshared = True,
         deps = deps + (["//plugins/sdk"] if sdk else ["//plugins/abi:fermata_abi"]),
         **kwargs

@@ -149,6 +149,7 @@ void PluginHost::refuse(HostedPlugin& plugin, const absl::Status& why, LoadRepor
 }
 
 Co<void> PluginHost::close() {
+  if (closed_) co_return;
   bool kept = false;
   by_use_.clear();
   for (const auto& plugin : plugins_) {
