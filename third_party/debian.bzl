@@ -231,10 +231,17 @@ def debian_repositories():
         name = "com_github_tencent_rapidjson",
         copies = {"include/rapidjson": "/usr/include/rapidjson"},
         # 1.1.0 assigns to a const member in an operator nobody calls; clang 19 refuses to compile it.
-        edits = {"include/rapidjson/document.h": [
-            "{ s = rhs.s; length = rhs.length; }",
-            "= delete;",
-        ]},
+        edits = {
+            "include/rapidjson/document.h": [
+                "{ s = rhs.s; length = rhs.length; }",
+                "= delete;",
+            ],
+            # Adds to a null pointer while the stack is empty, which UBSan reports.
+            "include/rapidjson/internal/stack.h": [
+                "if (RAPIDJSON_UNLIKELY(stackTop_ + sizeof(T) * count > stackEnd_))",
+                "if (RAPIDJSON_UNLIKELY(static_cast<std::ptrdiff_t>(sizeof(T) * count) > stackEnd_ - stackTop_))",
+            ],
+        },
         build = {"": _RAPIDJSON},
     )
     _repo(
