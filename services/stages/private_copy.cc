@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 
@@ -14,9 +13,9 @@
 #include <memory>
 #include <string_view>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "services/config/sha256.h"
 #include "services/stages/file_descriptor.h"
 #include "services/stages/static_checks.h"
 
@@ -89,15 +88,6 @@ absl::Status write_all(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return absl::OkStatus();
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    return "";
-  }
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest.data()), size));
 }
 
 absl::Status write_copy(const std::string& path, std::string_view bytes) {
