@@ -1,0 +1,52 @@
+// SlowStore: a store that takes its time and can be told to fail, in front of another one. Stands
+// for a durable store: the engine must not care.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/async/async.h"
+#include "services/store/job_store.h"
+
+namespace fermata {
+
+class SlowStore final : public JobStore {
+ public:
+  explicit SlowStore(JobStore& inner) : inner_(inner) {}
+
+  absl::Duration latency = absl::ZeroDuration();  // of a commit
+  int fail_next = 0;                              // so many commits fail
+  bool failing = false;                           // every commit fails
+  std::vector<JobView> committed;                 // in order, when `recording`
+  bool recording = false;
+
+  Co<absl::Status> commit(std::vector<JobView> batch) override {
+    // A commit is not interrupted: shielded, as a real one would be.
+    if (latency > absl::ZeroDuration()) co_await shield(sleep(latency));
+    if (failing || fail_next > 0) {
+      if (fail_next > 0) --fail_next;
+      co_return absl::ResourceExhaustedError("the disk is full");
+    }
+    if (recording) committed.insert(committed.end(), batch.begin(), batch.end());
+    co_return co_await inner_.commit(std::move(batch));
+  }
+  Co<absl::StatusOr<JobView>> get(std::string id) override { return inner_.get(std::move(id)); }
+  Co<absl::StatusOr<JobView>> find_request(std::string request_id) override {
+    return inner_.find_request(std::move(request_id));
+  }
+  Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
+                                            size_t limit) override {
+    return inner_.list_finished(std::move(filter), std::move(before), limit);
+  }
+  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override {
+    return inner_.live(std::move(after), limit);
+  }
+  Co<absl::Status> remove(std::string id) override { return inner_.remove(std::move(id)); }
+  StoreStats stats() const override { return inner_.stats(); }
+
+ private:
+  JobStore& inner_;
+};
+
+}  // namespace fermata
