@@ -7,8 +7,8 @@
 //   }
 //   TEST(Engine, RunsAJob) { for_each_seed(&scenario); }
 //
-// play() serves the engine beside the scenario, stops it afterwards and checks that nothing is left:
-// no job, no byte, no running stage, no task.
+// play() serves the engine beside the scenario, stops it afterwards and checks that nothing is
+// left: no job, no byte, no running stage, no task.
 #pragma once
 
 #include <cstdint>

@@ -55,8 +55,8 @@ TEST(PendingQueue, OldestIsTheJobThatWaitsLongestInAnyLane) {
 
 // The plain model: a vector, and the rules read off the header.
 struct Model {
-  std::vector<Job*> jobs;           // in order of arrival
-  std::vector<std::string> turns;   // lanes, next to be served first
+  std::vector<Job*> jobs;          // in order of arrival
+  std::vector<std::string> turns;  // lanes, next to be served first
 
   void push(Job& job) {
     if (std::find(turns.begin(), turns.end(), job.spec->queue) == turns.end()) {
@@ -95,8 +95,9 @@ TEST(PendingQueue, DoesWhatThePlainModelDoes) {
     for (int step = 0; step < 300; ++step) {
       const uint64_t choice = random() % 10;
       if (choice < 5) {
-        Job& job = *jobs.emplace_back(make_job(std::string(1, static_cast<char>('a' + random() % 3)),
-                                               static_cast<int>(random() % 3), step));
+        Job& job =
+            *jobs.emplace_back(make_job(std::string(1, static_cast<char>('a' + random() % 3)),
+                                        static_cast<int>(random() % 3), step));
         queue.push(job);
         model.push(job);
       } else if (choice < 8) {

@@ -12,15 +12,14 @@ using enum JobState;
 
 TEST(StateMachine, AllowsExactlyTheseTransitions) {
   const std::set<std::pair<JobState, JobState>> allowed = {
-      {kUnspecified, kScheduled}, {kUnspecified, kPending},
-      {kScheduled, kPending},     {kScheduled, kCancelled},  {kScheduled, kExpired},
-      {kPending, kRunning},       {kPending, kSuspended},    {kPending, kCancelled},
-      {kPending, kExpired},       {kSuspended, kPending},    {kSuspended, kCancelled},
-      {kSuspended, kExpired},     {kRunning, kBackingOff},   {kRunning, kCancelling},
-      {kRunning, kSucceeded},     {kRunning, kFailed},       {kRunning, kExpired},
-      {kBackingOff, kRunning},    {kBackingOff, kCancelling}, {kBackingOff, kExpired},
-      {kCancelling, kSucceeded},  {kCancelling, kFailed},    {kCancelling, kExpired},
-      {kCancelling, kCancelled},
+      {kUnspecified, kScheduled}, {kUnspecified, kPending}, {kScheduled, kPending},
+      {kScheduled, kCancelled},   {kScheduled, kExpired},   {kPending, kRunning},
+      {kPending, kSuspended},     {kPending, kCancelled},   {kPending, kExpired},
+      {kSuspended, kPending},     {kSuspended, kCancelled}, {kSuspended, kExpired},
+      {kRunning, kBackingOff},    {kRunning, kCancelling},  {kRunning, kSucceeded},
+      {kRunning, kFailed},        {kRunning, kExpired},     {kBackingOff, kRunning},
+      {kBackingOff, kCancelling}, {kBackingOff, kExpired},  {kCancelling, kSucceeded},
+      {kCancelling, kFailed},     {kCancelling, kExpired},  {kCancelling, kCancelled},
   };
   for (size_t from = 0; from < kJobStates; ++from) {
     for (size_t to = 0; to < kJobStates; ++to) {
