@@ -64,6 +64,36 @@ result: ["${/stages/fetch}"]
   EXPECT_EQ(pipeline->find("nothing"), -1);
 }
 
+// The example that the design is explained with, word for word.
+TEST(Pipeline, TheArchitecturesExampleLoads) {
+  auto pipeline = parse(
+      R"(pipeline: scrape                    # name; version = content hash, recorded on every job
+input:                              # optional JSON Schema; checked at submit
+  type: object
+  required: [urls]
+stages:
+  fetch:
+    use: http/get                   # <plugin>/<stage>, optionally @version
+    each: ${/input/urls}            # fan-out: one call per item, bounded by `parallel`
+    with: { url: "${/item}", timeout: 5s }
+    parallel: 64
+    gather: settled                 # all (default: first failure cancels the rest) | settled | first | quorum: N
+    retry: { attempts: 5, initial: 1s, factor: 2, max: 100s, jitter: full }
+    timeout: 10s
+  links:
+    use: html/select
+    after: [fetch]
+    with: { html: "${/stages/fetch/*/body}", xpath: "//a/@href" }
+result: ${/stages/links}
+)");
+  ASSERT_NE(pipeline, nullptr);
+  EXPECT_EQ(order(*pipeline), (std::vector<std::string>{"fetch", "links"}));
+  EXPECT_EQ(pipeline->stages[0].gather, GatherMode::kSettled);
+  EXPECT_EQ(pipeline->stages[0].retry.max, absl::Seconds(100));
+  EXPECT_EQ(pipeline->stages[1].after, std::vector<int>{0});
+  EXPECT_EQ(to_json(pipeline->result.source()), R"("${/stages/links}")");
+}
+
 TEST(Pipeline, HasTheDocumentedDefaults) {
   auto pipeline = parse("pipeline: p\nstages: { a: { use: http/get, with: { url: x } } }\n");
   const PipelineStage& stage = pipeline->stages[0];
