@@ -144,17 +144,19 @@ std::string Daemon::greeting() const {
       ", ", loaded_plugins_, " plugins, ", pipelines_.size(), " pipelines");
 }
 
-Co<absl::Status> Daemon::serve() {
-  co_return co_await with_group(&Daemon::serve_parts, std::ref(*this));
+Co<absl::Status> Daemon::serve(Ready ready) {
+  co_return co_await with_group(&Daemon::serve_parts, std::ref(*this), ready);
 }
 
 Co<absl::Status> Daemon::run_engine(Daemon& daemon) { co_return co_await daemon.engine_->run(); }
 
 Co<absl::Status> Daemon::run_server(Daemon& daemon) { co_return co_await daemon.server_->serve(); }
 
-Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon) {
+Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready ready) {
   Task<void> engine = group.spawn_named("engine", &Daemon::run_engine, std::ref(daemon));
   group.spawn_named("server", &Daemon::run_server, std::ref(daemon));
+  co_await yield_now();  // both have begun
+  ready(daemon);
   absl::Status signalled = co_await Signals::wait();
   if (!signalled.ok()) co_return signalled;
   co_await daemon.drain(std::move(engine));

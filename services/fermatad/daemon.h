@@ -42,8 +42,10 @@ class Daemon {
 
   absl::Status open();
 
+  // Calls `ready` once clients are answered.
   //   wakes when   a signal came and the drain after it is done, or a part has failed
-  Co<absl::Status> serve();
+  using Ready = void (*)(const Daemon& daemon);
+  Co<absl::Status> serve(Ready ready);
 
   Co<void> close();
 
@@ -53,7 +55,7 @@ class Daemon {
   size_t pipeline_count() const { return pipelines_.size(); }
 
  private:
-  static Co<absl::Status> serve_parts(TaskGroup& group, Daemon& daemon);
+  static Co<absl::Status> serve_parts(TaskGroup& group, Daemon& daemon, Ready ready);
   static Co<absl::Status> run_engine(Daemon& daemon);
   static Co<absl::Status> run_server(Daemon& daemon);
   Co<void> drain(Task<void> engine);

@@ -47,14 +47,13 @@ Co<absl::Status> check(Daemon& daemon) {
   co_return absl::OkStatus();
 }
 
+void greet(const Daemon& daemon) { say(daemon.greeting()); }
+
 Co<absl::Status> serve(Daemon& daemon) {
   absl::Status status = co_await daemon.load();
   for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
   if (status.ok()) status = daemon.open();
-  if (status.ok()) {
-    say(daemon.greeting());
-    status = co_await daemon.serve();
-  }
+  if (status.ok()) status = co_await daemon.serve(&greet);
   co_await daemon.close();
   co_return status;
 }
