@@ -18,7 +18,11 @@ PluginLoop::PluginLoop(const fermata_host& host, fermata_instance* instance)
 }
 
 PluginLoop::~PluginLoop() {
-  // Only when create() failed is a waker left: otherwise the host has ended it before destroy().
+  drop_waker();  // left only when create() failed
+}
+
+// A waker has to be consumed also when its op is over, unless a posting thread has taken it.
+void PluginLoop::drop_waker() noexcept {
   if (fermata_waker* waker = waker_.exchange(nullptr)) (void)host_.waker_drop(waker);
 }
 
@@ -85,8 +89,10 @@ bool PluginLoop::handle(const fermata_event& event) noexcept {
       return false;
     }
     case FERMATA_EV_WAKER:
-      waker_.store(nullptr, std::memory_order_relaxed);
-      if (event.status == FERMATA_E_CANCELLED) return true;
+      if (event.status == FERMATA_E_CANCELLED) {
+        drop_waker();
+        return true;
+      }
       listen();
       return false;
     default:

@@ -66,6 +66,7 @@ class PluginLoop final : public Loop {
   void ask_for_timer(int64_t deadline_ns) noexcept;
   void drop_timers() noexcept;
   void listen() noexcept;
+  void drop_waker() noexcept;
   std::int64_t read_clock_ns() noexcept override;
   void wake_from_sleep() noexcept override;
 

@@ -92,6 +92,13 @@ class Parser {
                                                      header->e_type, ", expected ", ET_DYN, ")"));
     }
     image_.machine = header->e_machine;
+    // Section headers are not needed, but they come last: without them the file was cut.
+    if (header->e_shoff != 0 &&
+        !bytes_.holds(header->e_shoff, uint64_t{header->e_shnum} * header->e_shentsize)) {
+      return absl::InvalidArgumentError(absl::StrCat("cut short (", raw_.size(),
+                                                     " bytes, its section headers begin at ",
+                                                     header->e_shoff, ")"));
+    }
     if (absl::Status s = read_segments(*header); !s.ok()) return s;
     if (absl::Status s = read_dynamic(); !s.ok()) return s;
     if (absl::Status s = read_strings(); !s.ok()) return s;
