@@ -108,19 +108,26 @@ void EpollLoop::dispatch(const epoll_event& event) noexcept {
     (void)!read(event_fd_, &count, sizeof count);
     return;
   }
+  watched_[static_cast<std::size_t>(fd)].armed = 0;  // one shot
+  // A callback may watch and unwatch, this descriptor too: the search starts again after each, and
+  // what was added meanwhile has its turn next time.
+  const std::uint64_t newest = watches_made_;
+  while (IoWatch* watch = take_ready(fd, event.events, newest)) watch->fired(*watch);
   Watched& watched = watched_[static_cast<std::size_t>(fd)];
-  watched.armed = 0;  // one shot
-  IoWatch** link = &watched.watches;
-  while (IoWatch* watch = *link) {
-    if ((event.events & (interest_mask(*watch) | EPOLLERR | EPOLLHUP)) == 0) {
-      link = &watch->next;
-      continue;
-    }
+  if (watched.watches != nullptr && watched.armed == 0) rearm(fd, watched);
+}
+
+IoWatch* EpollLoop::take_ready(int fd, std::uint32_t events, std::uint64_t newest) noexcept {
+  IoWatch** link = &watched_[static_cast<std::size_t>(fd)].watches;
+  for (; *link != nullptr; link = &(*link)->next) {
+    IoWatch* watch = *link;
+    if (watch->token > newest) continue;
+    if ((events & (interest_mask(*watch) | EPOLLERR | EPOLLHUP)) == 0) continue;
     *link = watch->next;
     --watching_;
-    watch->fired(*watch);
+    return watch;
   }
-  if (watched.watches != nullptr) rearm(fd, watched);
+  return nullptr;
 }
 
 // Tells epoll what is wanted of `fd` now. A descriptor that was closed, and perhaps opened again,
@@ -145,6 +152,7 @@ int EpollLoop::watch(IoWatch& watch) noexcept {
   const std::size_t index = static_cast<std::size_t>(watch.fd);
   if (index >= watched_.size()) watched_.resize(std::max(index + 1, 2 * watched_.size()));
   Watched& watched = watched_[index];
+  watch.token = ++watches_made_;
   watch.next = watched.watches;
   watched.watches = &watch;
   const int error = rearm(watch.fd, watched);

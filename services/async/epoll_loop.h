@@ -42,6 +42,8 @@ class EpollLoop final : public MainLoop {
   void poll() noexcept;
   void poll_kernel(std::int64_t wait_ns) noexcept;
   void dispatch(const epoll_event& event) noexcept;
+  // Unlinks one watch of `fd` that these events are for and that is not newer than `newest`.
+  IoWatch* take_ready(int fd, std::uint32_t events, std::uint64_t newest) noexcept;
   int rearm(int fd, Watched& watched) noexcept;
   std::int64_t read_clock_ns() noexcept override;
   void wake_from_sleep() noexcept override;
@@ -50,6 +52,7 @@ class EpollLoop final : public MainLoop {
   int event_fd_ = -1;
   bool has_pwait2_ = true;
   std::size_t watching_ = 0;
+  std::uint64_t watches_made_ = 0;
   std::size_t steps_since_poll_ = 0;
   std::vector<Watched> watched_;  // by descriptor
   OffloadPool pool_;
