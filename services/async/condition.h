@@ -41,6 +41,7 @@ class Condition {
                        std::uint32_t line = __builtin_LINE()) noexcept {
       frame.promise().line = line;
       if (!park(detail::untyped(frame))) return;
+      state_ = State::kWaiting;
       condition_->waiters_.push_back(*this);
       condition_->lock_->release();
     }
@@ -48,10 +49,11 @@ class Condition {
 
    private:
     friend class Condition;
-    enum class State : std::uint8_t { kWaiting, kNotified, kCancelled };
+    enum class State : std::uint8_t { kNotBegun, kWaiting, kNotified, kCancelled };
 
     static bool stop(Suspension& suspension) noexcept {
       Wait& self = static_cast<Wait&>(suspension);
+      if (self.state_ == State::kNotBegun) return true;  // the lock was never given up
       if (self.state_ != State::kWaiting) return false;  // the lock is on its way
       self.state_ = State::kCancelled;
       self.unlink();
@@ -68,7 +70,7 @@ class Condition {
     }
 
     Condition* condition_;
-    State state_ = State::kWaiting;
+    State state_ = State::kNotBegun;
   };
   Wait wait() noexcept { return Wait(*this); }
 

@@ -36,7 +36,8 @@ EpollLoop::EpollLoop(std::size_t offload_threads)
   event.data.fd = event_fd_;
   const int error = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event);
   FERMATA_CHECK(error == 0, "epoll does not take an eventfd");
-  anchor_clock(absl::Now(), read_clock_ns());
+  busy_since_ns_ = read_clock_ns();
+  anchor_clock(absl::Now(), busy_since_ns_);
 }
 
 EpollLoop::~EpollLoop() {
@@ -64,6 +65,8 @@ void EpollLoop::poll() noexcept {
   steps_since_poll_ = 0;
   run_posted();
   refresh_clock();
+  stats_.busy_ns += now_ns() - busy_since_ns_;
+  busy_since_ns_ = now_ns();
   fire_timers();
   if (!idle()) {
     if (watching_ != 0) poll_kernel(0);
@@ -76,6 +79,7 @@ void EpollLoop::poll() noexcept {
   poll_kernel(deadline_ns == TimerHeap::kNever ? -1 : deadline_ns - before_ns);
   refresh_clock();
   stats_.idle_ns += now_ns() - before_ns;
+  busy_since_ns_ = now_ns();
   ++stats_.wakeups;
   run_posted();
   fire_timers();

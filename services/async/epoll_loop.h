@@ -51,6 +51,7 @@ class EpollLoop final : public MainLoop {
   int epoll_fd_ = -1;
   int event_fd_ = -1;
   bool has_pwait2_ = true;
+  std::int64_t busy_since_ns_ = 0;
   std::size_t watching_ = 0;
   std::uint64_t watches_made_ = 0;
   std::size_t steps_since_poll_ = 0;

@@ -29,7 +29,7 @@ class Event {
   bool is_set() const noexcept { return set_; }
 
   // Wakes when the flag is, or becomes, set. On cancel: at once. On shutdown: as cancelled.
-  class [[nodiscard]] Wait final : public Suspension, private WaitNode {
+  class [[nodiscard]] Wait final : public ListedWait {
    public:
     explicit Wait(Event& event) noexcept : event_(&event) {}
     bool await_ready() const noexcept { return event_->set_ && Loop::current().spend_budget(); }
@@ -45,8 +45,6 @@ class Event {
 
    private:
     friend class Event;
-    template <class Waiter>
-    friend class WaitList;
     Event* event_;
   };
   Wait wait() noexcept { return Wait(*this); }

@@ -37,7 +37,7 @@ class FutureState final {
  public:
   using Result = OrStatus<T>;  // StatusOr<T>, or Status for void
 
-  class Waiter : public Suspension, public WaitNode {
+  class Waiter : public ListedWait {
    protected:
     friend class FutureState;
   };

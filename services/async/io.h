@@ -8,6 +8,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "services/async/co.h"
@@ -19,10 +20,8 @@ namespace fermata {
 class [[nodiscard]] IoReady final : public Suspension, private IoWatch {
  public:
   IoReady(int fd, IoWatch::Interest interest) noexcept
-      : IoWatch(fd, interest, &IoReady::on_ready) {}
-  ~IoReady() {
-    if (watching_) Loop::current().unwatch(*this);
-  }
+      : Suspension(&IoReady::stop), IoWatch(fd, interest, &IoReady::on_ready) {}
+  ~IoReady() { unwatch(); }
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame,
@@ -34,7 +33,14 @@ class [[nodiscard]] IoReady final : public Suspension, private IoWatch {
 
  private:
   void start() noexcept;
+  void unwatch() noexcept {
+    if (std::exchange(watching_, false)) Loop::current().unwatch(*this);
+  }
   static void on_ready(IoWatch& watch) noexcept;
+  static bool stop(Suspension& self) noexcept {
+    static_cast<IoReady&>(self).unwatch();
+    return true;
+  }
   bool watching_ = false;
   int error_ = 0;
 };

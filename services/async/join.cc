@@ -37,6 +37,8 @@ void Branch::run_start(Runnable* self) noexcept {
 
 Continuation Branch::complete() noexcept { return join_->branch_ended(*this); }
 
+bool Branch::may_unwind() const noexcept { return !unwind_last_ || join_->running() == 1; }
+
 void Branch::unwind() noexcept {
   destroy_body();
   was_cancelled_ = true;
@@ -111,6 +113,7 @@ bool Join::abort(Suspension& self) noexcept {
 Continuation Join::branch_ended(Branch& branch) noexcept {
   remove(branch);
   on_end(branch);
+  if (running_ == 1 && first_->unwind_last_) first_->redeliver();
   if (running_ != 0 || !parked()) return {};
   if (scope().requested() && !has_result()) {
     released();

@@ -45,6 +45,8 @@ class Branch : public Scope, public Runnable {
   FrameHandle body() const noexcept { return body_; }
   // Valid once ended: the body was destroyed before it could return, or never ran.
   bool was_cancelled() const noexcept { return was_cancelled_; }
+  // Among the others of its Join it is cancelled last, when they have ended: they use its locals.
+  void unwind_last() noexcept { unwind_last_ = true; }
   // The request came from outside the Join.
   bool cancelled_from_outside() const noexcept { return from_outside_; }
   void request_from_outside(CancelReason reason) noexcept {
@@ -65,6 +67,7 @@ class Branch : public Scope, public Runnable {
 
   // The body returned: it is suspended for the last time.
   Continuation complete() noexcept override;
+  bool may_unwind() const noexcept final;
   void unwind() noexcept override;
 
   void set_body(FrameHandle body) noexcept { body_ = body; }
@@ -83,6 +86,7 @@ class Branch : public Scope, public Runnable {
   FrameHandle body_;
   bool was_cancelled_ = false;
   bool from_outside_ = false;
+  bool unwind_last_ = false;
 };
 
 class Join : public Suspension {

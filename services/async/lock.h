@@ -55,9 +55,10 @@ class Lock {
   }
 
   // Whoever waits for the lock: an acquire(), or a Condition that takes it back.
-  class Waiter : public Suspension, public WaitNode {
+  class Waiter : public ListedWait {
    protected:
-    using Suspension::Suspension;
+    Waiter() noexcept = default;
+    explicit Waiter(Abort abort) noexcept : ListedWait(abort) {}
     ~Waiter() = default;
 
    private:

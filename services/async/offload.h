@@ -46,7 +46,9 @@ class [[nodiscard]] Offload final : public Suspension, private OffloadJob {
   void await_suspend(std::coroutine_handle<P> frame,
                      std::uint32_t line = __builtin_LINE()) noexcept {
     frame.promise().line = line;
-    if (park(detail::untyped(frame))) Loop::current().offload(*this);
+    if (!park(detail::untyped(frame))) return;
+    begun_ = true;
+    Loop::current().offload(*this);
   }
   R await_resume() {
     if (exception_ != nullptr) std::rethrow_exception(exception_);
@@ -73,9 +75,11 @@ class [[nodiscard]] Offload final : public Suspension, private OffloadJob {
     static_cast<Offload&>(static_cast<OffloadJob&>(node)).released();
   }
   static bool stop(Suspension& self) noexcept {
-    return Loop::current().withdraw(static_cast<Offload&>(self));
+    Offload& job = static_cast<Offload&>(self);
+    return !job.begun_ || Loop::current().withdraw(job);
   }
 
+  bool begun_ = false;
   [[no_unique_address]] F fn_;
   [[no_unique_address]] std::tuple<A...> args_;
   std::optional<Result> result_;

@@ -120,7 +120,7 @@ class Queue {
 };
 
 template <class T, class Store>
-class [[nodiscard]] Queue<T, Store>::Put final : public Suspension, private WaitNode {
+class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
  public:
   Put(Queue& queue, T item) : queue_(&queue), item_(std::move(item)) {}
   bool await_ready() {
@@ -141,8 +141,6 @@ class [[nodiscard]] Queue<T, Store>::Put final : public Suspension, private Wait
 
  private:
   friend class Queue;
-  template <class Waiter>
-  friend class fermata::WaitList;
   T accept() {
     wake();
     return std::move(item_);
@@ -158,7 +156,7 @@ class [[nodiscard]] Queue<T, Store>::Put final : public Suspension, private Wait
 };
 
 template <class T, class Store>
-class [[nodiscard]] Queue<T, Store>::Get final : public Suspension, private WaitNode {
+class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
  public:
   explicit Get(Queue& queue) noexcept : queue_(&queue) {}
   bool await_ready() {
@@ -176,8 +174,6 @@ class [[nodiscard]] Queue<T, Store>::Get final : public Suspension, private Wait
 
  private:
   friend class Queue;
-  template <class Waiter>
-  friend class fermata::WaitList;
   void hand_over(T item) {
     item_.emplace(std::move(item));
     wake();

@@ -40,11 +40,12 @@ class Suspension {
   FrameHandle frame() const noexcept { return frame_; }
 
  protected:
-  // Asks to stop. True: free, the frame may be destroyed now. False: in flight; the operation calls
-  // released() when it is free. Null means always free.
+  // Asks to stop, once. True: free; it has left every list, so nobody can wake it any more, and the
+  // frame may be destroyed. False: in flight; the operation calls released() when it is free. Also
+  // called for an operation that did not begin because park() said no.
   using Abort = bool (*)(Suspension&) noexcept;
 
-  explicit Suspension(Abort abort = nullptr) noexcept : abort_(abort) {}
+  explicit Suspension(Abort abort) noexcept : abort_(abort) {}
   ~Suspension() = default;
 
   // First thing in await_suspend. False: the scope is cancelled, the operation must not begin.
@@ -57,8 +58,6 @@ class Suspension {
   // An operation that answered false to abort() is over: wakes the frame, or, if its scope has been
   // cancelled meanwhile, lets the cancellation go on.
   inline void released() noexcept;
-  // Queues the frame although it was never parked: for an operation that is complete but yields.
-  inline void requeue(FrameHandle frame) noexcept;
 
   inline Scope& scope() const noexcept;
   bool parked() const noexcept { return frame_ != nullptr; }
@@ -66,7 +65,7 @@ class Suspension {
  private:
   friend class Scope;
   FrameHandle frame_;
-  Abort abort_;
+  Abort abort_;  // null: free, for good
 };
 
 class Scope : public Completion {
@@ -87,6 +86,11 @@ class Scope : public Completion {
   Scope() noexcept = default;
   inline ~Scope();
 
+  // Whether the frames may be destroyed yet; if not, redeliver() must be called when they may.
+  virtual bool may_unwind() const noexcept { return true; }
+  void redeliver() noexcept {
+    if (at_ != nullptr && at_->abort_ == nullptr) queue_delivery();
+  }
   // The frames are free: destroy them, and end as cancelled. Called by the loop at its top level.
   virtual void unwind() noexcept = 0;
 
@@ -97,6 +101,8 @@ class Scope : public Completion {
   void deliver() noexcept {
     if (at_ == nullptr) return;
     if (at_->abort_ != nullptr && !at_->abort_(*at_)) return;
+    at_->abort_ = nullptr;
+    if (!may_unwind()) return;
     at_ = nullptr;
     unwind();
   }
@@ -116,7 +122,6 @@ inline bool Suspension::park(FrameHandle frame) noexcept {
   scope.at_ = this;
   if (!scope.requested()) [[likely]]
     return true;
-  abort_ = nullptr;
   scope.queue_delivery();
   return false;
 }
@@ -132,11 +137,6 @@ inline FrameHandle Suspension::wake_now() noexcept {
 }
 
 inline void Suspension::wake() noexcept { Loop::current().ready(wake_now()); }
-
-inline void Suspension::requeue(FrameHandle frame) noexcept {
-  frame_ = frame;
-  Loop::current().ready(frame);
-}
 
 inline void Suspension::released() noexcept {
   if (!scope().requested()) [[likely]]

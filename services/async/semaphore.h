@@ -52,7 +52,7 @@ class Semaphore {
   }
 
   // Wakes holding a permit. On cancel: gives up its place. On shutdown: as cancelled.
-  class [[nodiscard]] Acquire final : public Suspension, private WaitNode {
+  class [[nodiscard]] Acquire final : public ListedWait {
    public:
     explicit Acquire(Semaphore& semaphore) noexcept : semaphore_(&semaphore) {}
     bool await_ready() noexcept { return Loop::current().spend_budget() && semaphore_->take(); }
@@ -68,8 +68,6 @@ class Semaphore {
 
    private:
     friend class Semaphore;
-    template <class Waiter>
-    friend class WaitList;
     Semaphore* semaphore_;
   };
   Acquire acquire() noexcept { return Acquire(*this); }

@@ -62,16 +62,17 @@ std::uint64_t SimLoop::random(std::uint64_t below) noexcept {  // splitmix64
 
 void SimLoop::turn() noexcept {
   ++stats_.turns;
+  if (hook_ != nullptr && stats_.turns > hook_turn_) std::exchange(hook_, nullptr)();
   run_posted();
   if (idle()) wait();
   run_deliveries();
   if (ring_.empty()) return;
-  std::size_t steps = ring_.size();
-  if (seed_ != 0) {
-    shuffle();
-    steps = 1 + random(steps);
+  if (seed_ == 0) {
+    run_ready(1);
+    return;
   }
-  run_ready(steps);
+  shuffle();
+  run_ready(1 + random(ring_.size()));
 }
 
 void SimLoop::shuffle() noexcept {

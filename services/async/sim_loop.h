@@ -6,10 +6,10 @@
 //   }
 //
 // When nothing is ready, time jumps to the next deadline: an hour of sleep() costs nothing, and
-// time stands still while code runs. Seed 0 keeps first-come-first-served order; every other seed
-// runs what is ready in an order drawn from the seed, in rounds of drawn length, so cancellations
-// and timers fall between any two steps. Offloaded calls run on this thread, begun and answered
-// after drawn delays. Descriptors are polled for real.
+// time stands still while code runs. Seed 0 keeps first-come-first-served order, one step a turn;
+// every other seed runs what is ready in an order drawn from the seed, in turns of drawn length, so
+// cancellations and timers fall between any two steps. Offloaded calls run on this thread, begun
+// and answered after drawn delays. Descriptors are polled for real.
 //
 // When nothing can ever happen again, run() ends with an error that names the tasks that wait and
 // where: a deadlock is a test result, not a hang.
@@ -19,8 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "services/async/main_loop.h"
 #include "services/async/timer_heap.h"
@@ -35,6 +37,15 @@ class SimLoop final : public MainLoop {
   std::uint64_t seed() const noexcept { return seed_; }
   // Drawn from the seed; for the test's own choices.
   std::uint64_t random(std::uint64_t below) noexcept;
+
+  // Calls `call` before the given turn of a run: what a test does to a scenario at every point in
+  // turn, such as cancelling it.
+  void at_turn(std::uint64_t turn, absl::AnyInvocable<void()> call) {
+    hook_turn_ = turn;
+    hook_ = std::move(call);
+  }
+  // False: the run was over before.
+  bool hook_called() const noexcept { return hook_ == nullptr; }
 
   int watch(IoWatch& watch) noexcept override;
   void unwatch(IoWatch& watch) noexcept override;
@@ -59,6 +70,8 @@ class SimLoop final : public MainLoop {
   std::vector<IoWatch*> watches_;
   std::list<Call> calls_;
   absl::Status deadlock_;
+  std::uint64_t hook_turn_ = 0;
+  absl::AnyInvocable<void()> hook_;
 };
 
 }  // namespace fermata

@@ -17,7 +17,7 @@ namespace fermata {
 class [[nodiscard]] Sleep final : public Suspension, private Timer {
  public:
   explicit Sleep(std::int64_t deadline_ns) noexcept
-      : Timer(&Sleep::fire_sleep), deadline_ns_(deadline_ns) {}
+      : Suspension(&Sleep::stop), Timer(&Sleep::fire_sleep), deadline_ns_(deadline_ns) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame,
@@ -33,6 +33,10 @@ class [[nodiscard]] Sleep final : public Suspension, private Timer {
 
  private:
   static void fire_sleep(Timer& timer) noexcept { static_cast<Sleep&>(timer).wake(); }
+  static bool stop(Suspension& self) noexcept {
+    static_cast<Sleep&>(self).disarm();
+    return true;
+  }
 
   std::int64_t deadline_ns_;
 };
@@ -47,7 +51,7 @@ inline Sleep sleep_until(absl::Time deadline) noexcept {
 // Lets everything that is ready run first. On cancel: does not come back.
 class [[nodiscard]] Yield final : public Suspension {
  public:
-  Yield() noexcept {}
+  Yield() noexcept : Suspension([](Suspension&) noexcept { return true; }) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame,

@@ -42,6 +42,13 @@ void TaskBase::finish() noexcept {
   drop_reference();
 }
 
+void TaskBase::check_not_awaited_by(const Scope& scope) const noexcept {
+  for (const Scope* at = &scope; at != nullptr;
+       at = static_cast<const Branch*>(at)->join()->outer()) {
+    FERMATA_CHECK(at != this, "a task awaits itself, or a task it is part of: it would never end");
+  }
+}
+
 void TaskBase::drop_unstarted(CancelReason reason) noexcept {
   request(reason);
   mark_cancelled();

@@ -46,7 +46,7 @@ class TaskBase : public Branch {
   }
 
   // A coroutine waiting for the end of a task.
-  class Joiner : public Suspension, public WaitNode {
+  class Joiner : public ListedWait {
    public:
     explicit Joiner(TaskBase& task) noexcept : task_(&task) {}
     bool await_ready() const noexcept { return task_->done(); }
@@ -54,6 +54,7 @@ class TaskBase : public Branch {
     void await_suspend(std::coroutine_handle<P> frame,
                        std::uint32_t line = __builtin_LINE()) noexcept {
       frame.promise().line = line;
+      task_->check_not_awaited_by(*frame.promise().scope);
       if (park(detail::untyped(frame))) task_->joiners_.push_back(*this);
     }
 
@@ -79,6 +80,7 @@ class TaskBase : public Branch {
 
  private:
   void finish() noexcept;
+  void check_not_awaited_by(const Scope& scope) const noexcept;
   void drop_unstarted(CancelReason reason) noexcept;  // for spawn into a closed group
 
   std::uint32_t references_ = 1;

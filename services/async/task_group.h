@@ -8,6 +8,11 @@
 //   }
 //   co_return co_await with_group(accept_loop, listener);
 //
+// The body may lend its locals to the children as long as it waits for them: when the group is
+// cancelled, the body is unwound last. A body that returns before its children ends their use of
+// its locals: what they need longer belongs to the caller of with_group, or to the task (spawn
+// copies).
+//
 // A group is a function with a body, never a bare variable: C++ has no asynchronous destructor, so
 // only a function can wait for the children before it returns. It ends when the body and every
 // child have ended, including those spawned meanwhile. The first failure (a Status that is not ok,
@@ -90,7 +95,9 @@ template <class R>
 class [[nodiscard]] RunBody {
  public:
   RunBody(BodyGroup& group, Co<R>&& body) noexcept
-      : group_(&group), branch_(std::move(body).release()) {}
+      : group_(&group), branch_(std::move(body).release()) {
+    branch_.unwind_last();
+  }
   RunBody(const RunBody&) = delete;
   bool await_ready() const noexcept { return false; }
   template <class P>

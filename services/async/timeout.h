@@ -86,6 +86,25 @@ auto timeout_at(absl::Time deadline, A&& body) {
   return detail::run_until(Loop::current().to_ns(deadline), detail::to_body(std::forward<A>(body)));
 }
 
+// co_await current_deadline(): the nearest deadline of the scopes around, for those who pass it on.
+// InfiniteFuture if there is none. Does not suspend.
+class [[nodiscard]] CurrentDeadline {
+ public:
+  CurrentDeadline() noexcept {}
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> frame) noexcept {
+    deadline_ns_ = frame.promise().scope->deadline_ns();
+    return false;
+  }
+  absl::Time await_resume() const noexcept { return Loop::current().to_time(deadline_ns_); }
+
+ private:
+  std::int64_t deadline_ns_ = TimerHeap::kNever;
+};
+
+inline CurrentDeadline current_deadline() noexcept { return CurrentDeadline(); }
+
 }  // namespace fermata
 
 #endif  // SERVICES_ASYNC_TIMEOUT_H_

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "services/async/check.h"
+#include "services/async/scope.h"
 
 namespace fermata {
 
@@ -63,6 +64,20 @@ class WaitList {
 
  private:
   WaitNode head_;
+};
+
+// Base of the operations that wait in one list: to stop them is to leave it.
+class ListedWait : public Suspension, public WaitNode {
+ protected:
+  ListedWait() noexcept : Suspension(&ListedWait::leave) {}
+  explicit ListedWait(Abort abort) noexcept : Suspension(abort) {}
+  ~ListedWait() = default;
+
+ private:
+  static bool leave(Suspension& self) noexcept {
+    static_cast<ListedWait&>(self).unlink();
+    return true;
+  }
 };
 
 }  // namespace fermata
