@@ -183,7 +183,7 @@ TEST(JsonSchemaHostile, AnswersForRandomSchemasMadeOfKeywords) {
       ASSERT_TRUE((*made)->fill_defaults(value, value.GetAllocator()).ok());
       std::optional<SchemaViolation> violation = (*made)->find_violation(value);
       violations += violation.has_value();
-      if (violation) ASSERT_TRUE(is_utf8(violation->message()));
+      ASSERT_TRUE(!violation || is_utf8(violation->message()));
       (*made)->types_at({"a", "0"});
     }
   }

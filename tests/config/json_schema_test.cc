@@ -22,7 +22,8 @@ std::string check(const std::string& schema, const std::string& value) {
 
 TEST(JsonSchema, NamesPointerExpectedGotAndKeyword) {
   std::string schema = R"({"type": "object", "properties":
-      {"urls": {"type": "array", "items": {"type": "string"}}, "n": {"type": ["integer", "null"]}}})";
+      {"urls": {"type": "array", "items": {"type": "string"}},
+       "n": {"type": ["integer", "null"]}}})";
   EXPECT_EQ(check(schema, R"({"urls": ["a", 17]})"), "/urls/1: expected string, got 17 (type)");
   EXPECT_EQ(check(schema, R"({"n": "x"})"), R"(/n: expected null or integer, got "x" (type))");
   EXPECT_EQ(check(schema, "[]"), "the value: expected object, got [] (type)");
@@ -219,9 +220,11 @@ TEST(JsonSchema, TypesAtTellsWhatCanBeThere) {
   auto schema = *JsonSchema::compile(R"({"type": "object", "additionalProperties": false,
       "properties": {"urls": {"type": "array", "items": {"type": "string"}},
                      "free": {}, "n": {"enum": [1, "x"]},
-                     "pair": {"type": "array", "items": [{"type": "null"}], "additionalItems": false},
+                     "pair": {"type": "array", "items": [{"type": "null"}],
+                              "additionalItems": false},
                      "either": {"anyOf": [{"type": "string"}, {"type": "object"}]},
-                     "both": {"allOf": [{"type": ["null", "string"]}, {"type": ["null", "array"]}]}},
+                     "both": {"allOf": [{"type": ["null", "string"]},
+                                        {"type": ["null", "array"]}]}},
       "patternProperties": {"^x-": {"type": "boolean"}}})");
   auto types = [&](std::vector<std::string> path) { return schema->types_at(path); };
   EXPECT_EQ(types({}), kJsonObject);

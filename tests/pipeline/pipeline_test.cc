@@ -64,7 +64,7 @@ result: ["${/stages/fetch}"]
   EXPECT_EQ(pipeline->find("nothing"), -1);
 }
 
-// The example that the design is explained with, word for word.
+// The example that the design is explained with.
 TEST(Pipeline, TheArchitecturesExampleLoads) {
   auto pipeline = parse(
       R"(pipeline: scrape                    # name; version = content hash, recorded on every job
@@ -77,7 +77,7 @@ stages:
     each: ${/input/urls}            # fan-out: one call per item, bounded by `parallel`
     with: { url: "${/item}", timeout: 5s }
     parallel: 64
-    gather: settled                 # all (default: first failure cancels the rest) | settled | first | quorum: N
+    gather: settled                 # all (default: first failure cancels the rest) | settled | ...
     retry: { attempts: 5, initial: 1s, factor: 2, max: 100s, jitter: full }
     timeout: 10s
   links:
