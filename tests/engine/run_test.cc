@@ -82,10 +82,10 @@ TEST(Run, AStageWhoseWhenIsFalseIsSkippedAndItsOutputIsNull) { for_each_seed(&sk
 
 Co<absl::Status> inline_yaml(Harness& h) {
   SubmitRequest request;
-  request.pipeline_yaml = "pipeline: mine\nstages: { one: { use: test/echo, with: [1] } }\n";
+  request.pipeline_yaml = "pipeline: mine\nstages: { one: { use: test/echo, with: { n: 1 } } }\n";
   for (int i = 0; i < 2; ++i) {
     JobView job = co_await Try(h.engine.submit_and_wait(request, true));
-    EXPECT_EQ(*job->result, "[1]");
+    EXPECT_EQ(*job->result, R"({"n":1})");
     EXPECT_EQ(job->spec->pipeline, "mine");
     EXPECT_EQ(job->spec->pipeline_yaml, request.pipeline_yaml);
   }
