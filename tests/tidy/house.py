@@ -23,9 +23,10 @@ ARROWS = {
         "services/async", "services/engine", "services/frontend", "services/pipeline",
         "services/stages", "services/store",
     },
+    # `run --local` is a server in the same process: it connects the same parts as fermatad.
     "services/cli": {
-        "services/async", "services/engine", "services/pipeline", "services/stages",
-        "services/store", "proto/fermata",
+        "services/async", "services/engine", "services/fermatad", "services/frontend",
+        "services/pipeline", "services/stages", "services/store", "proto/fermata",
     },
     "plugins/abi": set(),
     "plugins/sdk": {"plugins/abi", "services/async"},

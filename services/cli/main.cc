@@ -1,0 +1,79 @@
+// fermata: the command line. Submits jobs, follows them, stops them; see options.cc for all of it.
+#include <csignal>
+#include <cstdlib>
+
+#include "services/cli/cat.h"
+#include "services/cli/local_server.h"
+#include "services/cli/options.h"
+#include "services/cli/session.h"
+
+namespace fermata::cli {
+namespace {
+
+ExitCode dispatch(Session& session) {
+  switch (session.options.command) {
+    case Command::kRun:
+      return run_command(session);
+    case Command::kSubmit:
+      return submit_command(session);
+    case Command::kGet:
+      return get_command(session);
+    case Command::kList:
+      return list_command(session);
+    case Command::kWatch:
+      return watch_command(session);
+    case Command::kCancel:
+      return cancel_command(session);
+    case Command::kDelete:
+      return delete_command(session);
+    case Command::kPipelines:
+      return pipelines_command(session);
+    case Command::kPlugins:
+      return plugins_command(session);
+  }
+  return ExitCode::kInternal;
+}
+
+std::string environment_value(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+ExitCode print_stop(const ParseStop& stop) {
+  const bool good = stop.code == ExitCode::kOk;
+  Output output(Terminal{.fd = good ? 1 : 2});
+  output.write(stop.text);
+  return stop.code;
+}
+
+ExitCode run_locally(Options options) {
+  const absl::StatusOr<std::unique_ptr<LocalServer>> local = LocalServer::start(options.local);
+  Output err(Terminal{.fd = 2});
+  if (!local.ok()) {
+    err.write_line(cat("fermata: ", local.status().message()));
+    return ExitCode::kUsage;
+  }
+  for (const std::string& refusal : (*local)->refusals()) {
+    if (!options.quiet) err.write_line(cat("fermata: ", refusal));
+  }
+  Session session(std::move(options), "this process", Session::connect((*local)->address()));
+  return dispatch(session);
+}
+
+ExitCode fermata_main(int argc, char** argv) {
+  // A reader that leaves shows as a failed write, see output.h.
+  std::signal(SIGPIPE, SIG_IGN);
+  auto parsed = parse_options(
+      argc, argv, {environment_value("FERMATA_SERVER"), environment_value("FERMATA_CONFIG")});
+  if (const auto* stop = std::get_if<ParseStop>(&parsed)) return print_stop(*stop);
+  Options options = std::get<Options>(std::move(parsed));
+  if (options.local.enabled) return run_locally(std::move(options));
+  const std::string server = options.server;
+  Session session(std::move(options), server, Session::connect(server));
+  return dispatch(session);
+}
+
+}  // namespace
+}  // namespace fermata::cli
+
+int main(int argc, char** argv) { return static_cast<int>(fermata::cli::fermata_main(argc, argv)); }
