@@ -1,0 +1,31 @@
+"""e2e_test: a Python script against the real programs."""
+
+_PROGRAMS = [
+    "//services/cli:fermata",
+    "//services/fermatad",
+] + ["//plugins/{0}:{0}.so".format(name) for name in ("file", "html", "http", "json", "time")]
+
+_PROTOS = ["//proto:fermata/v1/{}.proto".format(name) for name in ("jobs", "pipelines", "plugins")]
+
+def e2e_test(name, data = [], size = "medium", **kwargs):
+    """Runs `<name>.py` with Debian's Python, which has grpcio.
+
+    Args:
+      name: the script without its ending.
+      data: what it needs besides the programs, the protos and the harness.
+      size: of sh_test.
+      **kwargs: of sh_test.
+    """
+    native.sh_test(
+        name = name,
+        size = size,
+        srcs = ["run_python.sh"],
+        args = ["tests/e2e/{}.py".format(name)],
+        data = data + _PROGRAMS + _PROTOS + [
+            name + ".py",
+            ":harness",
+        ],
+        # gRPC is not instrumented for the thread sanitizer.
+        tags = ["no_tsan"],
+        **kwargs
+    )
