@@ -8,6 +8,9 @@
 //   gather_settled  how each ended; nothing cancels anything (asyncio's return_exceptions=True)
 //   race            the result of the first to end; the others are cancelled, and waited for
 //
+// A loser of a race that had been woken before it could be cancelled still ends, and its result is
+// dropped: to take from a queue for a while use timeout(), which keeps the item.
+//
 // Every body runs under its own scope, and is over when the call returns. No task is made: the
 // branches are part of the awaiting frame. For a number of bodies that is not known when the
 // program is written use for_each, or a TaskGroup.
