@@ -8,7 +8,6 @@
 namespace fermata {
 
 // ---- Branch
-// --------------------------------------------------------------------------------------
 
 void Branch::start_soon(Join& join) noexcept {
   join.add(*this);
@@ -58,7 +57,6 @@ std::coroutine_handle<> Branch::awaiting() const noexcept {
 }
 
 // ---- Join
-// ----------------------------------------------------------------------------------------
 
 Join::Join() noexcept : Suspension(&Join::abort) {
   Loop& loop = Loop::current();

@@ -112,7 +112,7 @@ class Loop {
 
   LoopStats stats() const noexcept;
 
-  // ---- for the primitives -----------------------------------------------------------------------
+  // ---- for the primitives
   void ready(std::coroutine_handle<> frame) noexcept { ring_.push(frame); }
   void ready(Runnable& runnable) noexcept { ring_.push(runnable.handle()); }
   TimerHeap& timers() noexcept { return timers_; }

@@ -112,7 +112,7 @@ class Scope : public Completion {
   CancelReason reason_ = CancelReason::kNone;
 };
 
-// ---- hot paths ----------------------------------------------------------------------------------
+// ---- hot paths
 
 inline Scope& Suspension::scope() const noexcept { return *frame_.promise().scope; }
 

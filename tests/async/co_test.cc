@@ -113,7 +113,6 @@ TEST(Co, CallsNestTenThousandDeep) {
 }
 
 // ---- Try
-// -----------------------------------------------------------------------------------------
 
 Co<absl::StatusOr<int>> positive(int x, std::string& log) {
   Leaves leaf(log, "leaf");

@@ -16,7 +16,6 @@ namespace fermata {
 namespace {
 
 // ---- TimerHeap against std::multimap
-// ---------------------------------------------------------------
 
 struct TestTimer : Timer {
   TestTimer(int id, std::vector<int>& fired) : Timer(&on_fire), id(id), fired(fired) {}
@@ -99,7 +98,6 @@ TEST(TimerHeap, ATimerArmedByAFiringOneWaitsItsTurn) {
 }
 
 // ---- ReadyRing
-// -----------------------------------------------------------------------------------
 
 TEST(ReadyRing, KeepsOrderWhileItGrows) {
   ReadyRing ring;
@@ -121,7 +119,6 @@ TEST(ReadyRing, KeepsOrderWhileItGrows) {
 }
 
 // ---- frame pool
-// ----------------------------------------------------------------------------------
 
 TEST(FramePool, BlocksAreAlignedDisjointAndCounted) {
   const std::int64_t before = frame_pool_stats().live;
@@ -147,7 +144,6 @@ TEST(FramePool, BlocksAreAlignedDisjointAndCounted) {
 }
 
 // ---- Outcome
-// -------------------------------------------------------------------------------------
 
 TEST(Outcome, SaysWhichOfTheThreeItIs) {
   const Outcome<int> value(3);
@@ -169,7 +165,6 @@ TEST(OutcomeDeathTest, ValueOfAnErrorIsAnError) {
 }
 
 // ---- SimLoop
-// -------------------------------------------------------------------------------------
 
 TEST(SimLoop, NamesTheTasksOfADeadlock) {
   SimLoop loop;
@@ -240,7 +235,6 @@ TEST(SimLoop, OffloadedCallsTakeVirtualTimeAndCanBeCancelled) {
 }
 
 // ---- ps
-// ------------------------------------------------------------------------------------------
 
 Co<absl::Status> read_request(Event* event) {
   co_await event->wait();

@@ -206,7 +206,6 @@ TEST(PriorityQueue, SmallestFirstAndTiesInOrder) {
 }
 
 // ---- against a plain model
-// -----------------------------------------------------------------------
 
 // The puts that succeeded. Cancelled operations must appear neither here nor among what was taken.
 struct Model {

@@ -11,7 +11,6 @@ namespace fermata {
 namespace {
 
 // ---- Event
-// ---------------------------------------------------------------------------------------
 
 Co<absl::Status> wait_for(Event* event, int* woken) {
   Counted counted;
@@ -46,7 +45,6 @@ TEST(Event, SetThenClearStillWakesThoseWhoWaited) {
 }
 
 // ---- Lock
-// ----------------------------------------------------------------------------------------
 
 Co<absl::Status> critical(Lock* lock, int* inside, std::vector<int>* order, int i) {
   Counted counted;
@@ -168,7 +166,6 @@ TEST(Lock, CancelledAtEveryTurnItIsNeverLeftLocked) {
 }
 
 // ---- Semaphore
-// -----------------------------------------------------------------------------------
 
 // test_acquire_cancel_before_awoken, _hang, _no_hang, _fifo_order
 TEST(Semaphore, CancelledAtEveryTurnNoPermitIsLost) {
@@ -225,7 +222,6 @@ TEST(Semaphore, ANewcomerDoesNotPassThoseWhoWait) {
 }
 
 // ---- Condition
-// -----------------------------------------------------------------------------------
 
 // test_wait_cancel_contested, test_wait_cancel_after_notify: the lock is held whenever wait() ends.
 TEST(Condition, CancelledAtEveryTurnTheLockIsHeldWhenWaitEnds) {
@@ -284,7 +280,6 @@ TEST(ConditionDeathTest, WaitingWithoutTheLockIsAnError) {
 }
 
 // ---- Future
-// --------------------------------------------------------------------------------------
 
 TEST(Future, WakesAllWhoAwaitIt) {
   on_every_seed([]() -> Co<absl::Status> {

@@ -175,7 +175,6 @@ TEST(Timeout, KeepsTheStatusOfTheBody) {
 }
 
 // ---- sleep
-// ---------------------------------------------------------------------------------------
 
 Co<absl::Status> sleep_and_log(int i, std::string* log) {
   co_await sleep(absl::Seconds(i));

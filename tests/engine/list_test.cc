@@ -17,7 +17,8 @@ std::string ids_of(const JobPage& page) {
 Co<absl::Status> mixes(Harness& h) {
   std::vector<std::string> newest_first;
   for (int i = 0; i < 9; ++i) {
-    JobView job = co_await Try(h.submit(i % 2 == 0 ? "test/stuck" : "test/none", "{}"));
+    const char* stage = i % 2 == 0 ? "test/stuck" : "test/none";
+    JobView job = co_await Try(h.submit(stage, "{}"));
     newest_first.insert(newest_first.begin(), job->id());
   }
   co_await sleep(absl::Milliseconds(1));

@@ -153,7 +153,8 @@ TEST_P(JobStoreContract, ListsFinishedJobsNewestFirstInPages) { play(&pages); }
 
 Co<absl::Status> filters(JobStore& store) {
   for (int n = 1; n <= 4; ++n) {
-    co_await Try(put(store, make_record(n, n <= 2 ? kFailed : kSucceeded)));
+    const JobState state = n <= 2 ? kFailed : kSucceeded;
+    co_await Try(put(store, make_record(n, state)));
   }
   JobFilter failed_even;
   failed_even.states = {kFailed, kCancelled};
@@ -174,7 +175,8 @@ TEST_P(JobStoreContract, ListsOnlyWhatTheFilterMatches) { play(&filters); }
 
 Co<absl::Status> recovers(JobStore& store) {
   for (int n = 1; n <= 5; ++n) {
-    co_await Try(put(store, make_record(n, n == 3 ? kSucceeded : kRunning)));
+    const JobState state = n == 3 ? kSucceeded : kRunning;
+    co_await Try(put(store, make_record(n, state)));
   }
   std::vector<JobView> live = co_await Try(store.live("", 3));
   EXPECT_EQ(live.size(), 3u);
