@@ -1,6 +1,9 @@
 #include "services/config/json_schema.h"
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -243,6 +246,24 @@ TEST(JsonSchema, TypesAtTellsWhatCanBeThere) {
   EXPECT_EQ(types({"either", "a"}), kJsonAny);
   EXPECT_EQ(types({"both"}), kJsonNull);
   EXPECT_EQ(types({"x-y"}), kJsonBoolean);
+}
+
+TEST(JsonSchema, ThreadsMayShareOne) {
+  auto schema = *JsonSchema::compile(
+      R"({"items": {"pattern": "^(a|b)*c+$"}, "uniqueItems": true, "maxItems": 50})");
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int id = 0; id < 4; ++id) {
+    threads.emplace_back([&schema, &wrong, id] {
+      for (int round = 0; round < 200; ++round) {
+        std::string text = "[\"" + std::string(static_cast<size_t>(round + id), 'a') + "c\"]";
+        wrong += !schema->validate(*parse_json(text)).ok();
+        wrong += schema->validate(*parse_json("[\"x\"]")).ok();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(JsonSchema, UnknownPlacesCountAsValid) {

@@ -1,5 +1,7 @@
 // Every mistake a pipeline file can have, with the exact words it is answered with.
+#include <random>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "services/pipeline/pipeline.h"
@@ -242,6 +244,49 @@ TEST(PipelineErrors, AllMistakesAreReportedInOrder) {
       "with, after, when, retry, timeout\n"
       "p.yaml:4:6: stages.b, expected the key 'use', got a mapping without it\n"
       "p.yaml:4:8: stages.b: unknown key 'us', did you mean 'use'?");
+}
+
+// Whatever becomes of a file, the loader answers, and what it accepts is in order.
+TEST(PipelineErrors, EveryMutationOfAPipelineGetsAnAnswer) {
+  const std::string seed =
+      "pipeline: p\ninput: { type: object, required: [urls] }\nstages:\n"
+      "  a:\n    use: http/get\n    each: ${/input/urls}\n    with: { url: \"${/item} ${/index}\" "
+      "}\n"
+      "    gather: { quorum: 2 }\n    retry: &r { attempts: 2, max: 5s }\n"
+      "  b:\n    use: html/select@1\n    when: ${/input/n}\n    after: [a]\n    retry: *r\n"
+      "    with: { html: \"${/stages/a/*/body}\", xpath: \"$${\" }\n"
+      "result: [\"${/stages/b}\", \"${/input/urls/0}\"]\n";
+  FakeCatalog catalog = FakeCatalog::shipped();
+  ASSERT_TRUE(parse_pipeline(seed, "p.yaml", &catalog).ok());
+  std::mt19937 random(5);
+  int accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = seed;
+    for (unsigned edits = random() % 3 + 1; edits > 0; --edits) {
+      size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, random() % 6);
+          break;
+        default:
+          text.insert(at, 1, "{}[]\"':&*$/@~-#0x \n"[random() % 20]);
+      }
+    }
+    auto pipeline = parse_pipeline(text, "p.yaml", &catalog);
+    if (!pipeline.ok()) {
+      ASSERT_EQ(pipeline.status().message().substr(0, 7), "p.yaml:") << pipeline.status();
+      continue;
+    }
+    ++accepted;
+    const std::vector<PipelineStage>& stages = (*pipeline)->stages;
+    for (size_t i = 0; i < stages.size(); ++i) {
+      for (int before : stages[i].after) ASSERT_LT(before, static_cast<int>(i)) << text;
+    }
+  }
+  EXPECT_GT(accepted, 20);
 }
 
 TEST(PipelineErrors, TooManyStagesAreRefused) {
