@@ -117,7 +117,7 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, PlanRef pl
 
 Co<absl::StatusOr<JobView>> Engine::admitted(JobRef job, bool fresh) {
   if (fresh) {
-    // A task of its own: whatever becomes of the client, what the store has accepted must be queued.
+    // A task of its own: whatever becomes of the client, what the store accepts must be queued.
     group_->spawn_named("store", &Engine::store_new, this, job);
   }
   if (!job->stored.is_set()) {

@@ -177,9 +177,8 @@ absl::Status Execution::read_input() {
 }
 
 EvalContext Execution::values(const JsonValue* item, size_t index) const {
-  static const JsonValue* const kNull = new JsonValue();
   EvalContext context;
-  context.input = job_.input.has_value() ? &*job_.input : kNull;
+  context.input = job_.input.has_value() ? &*job_.input : &null_;
   context.item = item;
   context.index = index;
   context.outputs = values_;

@@ -80,6 +80,7 @@ class Execution {
   RunContext& context_;
   std::vector<StageOutput> outputs_;
   std::vector<const JsonValue*> values_;  // of outputs_, null for a stage without one
+  const JsonValue null_;
   std::vector<int> waits_for_;
   size_t unfinished_;
   int active_callers_ = 0;

@@ -1,5 +1,6 @@
 #include "tests/engine/engine_harness.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "services/config/json.h"
@@ -20,11 +21,30 @@ class Running {
   StageWorld& world_;
 };
 
+// A call of test/work in its group.
+class InGroup {
+ public:
+  InGroup(StageWorld& world, const std::string& group) : running_(world.running_by[group]) {
+    int& max = world.running_by_max[group];
+    max = std::max(max, ++running_);
+  }
+  InGroup(const InGroup&) = delete;
+  ~InGroup() { --running_; }
+
+ private:
+  int& running_;
+};
+
 StageWorld& world_of(FakeCall& call) { return *static_cast<StageWorld*>(call.user); }
 
 int64_t number(const JsonValue& object, std::string_view name, int64_t otherwise) {
   const JsonValue* const found = find_member(object, name);
   return found != nullptr && found->IsInt64() ? found->GetInt64() : otherwise;
+}
+
+std::string text(const JsonValue& object, std::string_view name) {
+  const JsonValue* const found = find_member(object, name);
+  return found != nullptr && found->IsString() ? found->GetString() : "";
 }
 
 Co<absl::StatusOr<std::string>> echo(FakeCall& call) { co_return call.request.input; }
@@ -40,14 +60,13 @@ Co<absl::StatusOr<std::string>> stuck(FakeCall& call) {
 Co<absl::StatusOr<std::string>> work(FakeCall& call) {
   StageWorld& world = world_of(call);
   Running running(world);
-  world.attempts.push_back(now());
   absl::StatusOr<JsonDocument> input = parse_json(call.request.input);
   if (!input.ok()) co_return input.status();
+  InGroup in_group(world, text(*input, "group"));
   co_await sleep(absl::Milliseconds(number(*input, "ms", 0)));
   call.progress(0.5, "half");
   const int64_t code = number(*input, "fail", 0);
-  const JsonValue* const key = find_member(*input, "key");
-  const std::string name = key == nullptr ? "" : to_json(*key);
+  const std::string name = text(*input, "key");
   if (code != 0 && world.failures[name] < number(*input, "times", 1000000)) {
     ++world.failures[name];
     call.retry_after = absl::Milliseconds(number(*input, "retry_after_ms", 0));

@@ -32,14 +32,16 @@ namespace fermata {
 // What the fake stages did, and how they are told to behave. Inputs are JSON objects:
 //   test/echo   gives its input
 //   test/none   gives nothing, at once
-//   test/work   {"ms", "value"?, "fail"?: code, "times"?: fails only so often, "retry_after_ms"?}
+//   test/work   {"ms", "value"?, "fail"?: code, "times"?: fails only so often, "key"?: whose
+//                failures are counted, "retry_after_ms"?, "group"?: whose calls are counted}
 //   test/stuck  never ends
 struct StageWorld {
   int running = 0;  // calls of test/work and test/stuck
   int running_max = 0;
   int started = 0;
-  std::map<std::string, int> failures;  // by the input's "key": how often it failed
-  std::vector<absl::Time> attempts;     // when calls of test/work began
+  std::map<std::string, int> failures;    // by the input's "key": how often it failed
+  std::map<std::string, int> running_by;  // by the input's "group"
+  std::map<std::string, int> running_by_max;
 };
 
 struct Harness {

@@ -34,7 +34,8 @@ pipeline: picks
 stages:
   each: { use: test/work, each: "${/input}", with: "${/item}", gather: settled,
           retry: { attempts: 1 } }
-  values: { use: test/echo, with: { codes: "${/stages/each/*/error/code}", all: "${/stages/each}" } }
+  values: { use: test/echo,
+            with: { codes: "${/stages/each/*/error/code}", all: "${/stages/each}" } }
 )",
 };
 
