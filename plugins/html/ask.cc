@@ -143,7 +143,7 @@ bool node_text(xmlDoc* doc, xmlNode* node, const Question& question, std::string
 // `//li/following-sibling::li` on a long list is cubic. So the more elements, the fewer steps each
 // may cost; the floor is what reasonable expressions need, measured on real pages.
 unsigned long steps_max(long elements) {
-  constexpr long kWork = 4'000'000'000;
+  constexpr long kWork = 1'000'000'000;
   constexpr long kStepsPerElement = 12;
   const long nodes = std::max(elements, 1000L);
   return static_cast<unsigned long>(std::max(kWork / nodes, kStepsPerElement * nodes));

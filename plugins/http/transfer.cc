@@ -43,6 +43,7 @@ void Transfer::set_limits() {
   // The loop owns signals and environment; libcurl must use neither.
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_PROXY, client_.config().proxy.c_str());
+  set(CURLOPT_NOPROXY, "");
   // Removing a handle must not wait for its look-up of a name to end.
   set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_PROTOCOLS_STR, kProtocols);

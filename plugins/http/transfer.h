@@ -63,9 +63,9 @@ class Transfer {
 
   Client& client_;
   const Request& request_;
-  std::unique_ptr<CURL, FreeEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   std::array<char, CURL_ERROR_SIZE> error_{};
+  std::unique_ptr<CURL, FreeEasy> easy_;  // goes before the two above, which it points to
   Response response_;
   std::size_t header_bytes_ = 0;
   absl::Status refused_;  // what a callback stopped the transfer for
