@@ -38,8 +38,7 @@ extern "C" {
 #define FERMATA_EXPORT __attribute__((visibility("default")))
 #define FERMATA_HAS(type, p, field) ((p)->struct_size >= offsetof(type, field) + sizeof((p)->field))
 
-/* ---- values: fixed width only; no C enum, bool, long or bit-field in any struct
- * -------------------------------- */
+/* ---- values: fixed width only; no C enum, bool, long or bit-field in any struct ------------ */
 
 typedef int32_t fermata_status;
 #define FERMATA_OK 0
@@ -79,7 +78,8 @@ typedef struct fermata_call
 typedef struct fermata_instance fermata_instance; /* one configured stage on one loop */
 typedef struct fermata_waker fermata_waker;       /* a one-shot wake-up that any thread may fire */
 
-typedef struct fermata_request { /* read-only, valid until start() returns */
+typedef struct fermata_request { /* read-only, valid until start() returns; its texts until finish()
+                                  */
   uint32_t struct_size;
   uint32_t flags; /* FERMATA_RQ_* */
   fermata_str job_id;
@@ -143,8 +143,7 @@ typedef struct fermata_metric_def {
 #define FERMATA_LOG_WARNING 2u
 #define FERMATA_LOG_ERROR 3u
 
-/* ---- what the host gives
- * ---------------------------------------------------------------------------------------- */
+/* ---- what the host gives ------------------------------------------------------------------- */
 
 typedef struct fermata_host {
   uint32_t struct_size;
@@ -226,8 +225,7 @@ typedef struct fermata_host {
 } fermata_host;
 #define FERMATA_EMIT_FINAL 1u /* this is the call's output; without it, a chunk of a stream */
 
-/* ---- what the plugin gives: static and immutable
- * ---------------------------------------------------------------- */
+/* ---- what the plugin gives: static and immutable ------------------------------------------- */
 
 typedef struct fermata_stage {
   uint32_t struct_size;
@@ -278,8 +276,7 @@ typedef struct fermata_plugin {
  * refuses this host. */
 FERMATA_EXPORT const fermata_plugin* fermata_plugin_v1(const fermata_host* host) FERMATA_NX;
 
-/* ---- the ELF note: read from the file's bytes before any plugin code can run
- * ------------------------------------ */
+/* ---- the ELF note: read from the file's bytes before any plugin code can run --------------- */
 
 typedef struct fermata_note {
   uint32_t namesz, descsz, type;

@@ -66,8 +66,7 @@ Co<absl::StatusOr<std::string>> PluginCall::call_stage(std::string stage, std::s
   co_return from_abi(answer.status, absl::StrCat(stage, ": ", answer.text));
 }
 
-// ---- between the host and the coroutine
-// ---------------------------------------------------------------------------
+// ---- between the host and the coroutine -------------------------------------------------------
 
 fermata_status PluginCall::await_wake() noexcept {
   if (waiting_) return FERMATA_OK;

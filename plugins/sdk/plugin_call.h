@@ -71,7 +71,7 @@ class PluginCall final : public Call, public Branch {
   PluginInstance& instance_;
   fermata_call* const handle_;
   fermata_buf input_;
-  std::string job_id_;
+  std::string_view job_id_;  // the host keeps it until finish()
   std::int64_t deadline_ns_;
   uint64_t retry_after_ns_ = 0;
   uint32_t attempt_;

@@ -98,8 +98,7 @@ void PluginInstance::log(LogLevel level, std::string_view message) {
   host().log(loop_.instance(), nullptr, static_cast<uint32_t>(level), str_of(message), nullptr, 0);
 }
 
-// ---- metrics
-// ------------------------------------------------------------------------------------------------------
+// ---- metrics ----------------------------------------------------------------------------------
 
 uint32_t PluginInstance::define(uint32_t kind, std::string_view name, std::string_view help,
                                 const std::vector<std::string_view>& labels,

@@ -30,8 +30,7 @@ std::int64_t PluginLoop::read_clock_ns() noexcept {
   return static_cast<int64_t>(host_.now_ns(instance_));
 }
 
-// ---- running
-// ------------------------------------------------------------------------------------------------------
+// ---- running ----------------------------------------------------------------------------------
 
 void PluginLoop::run_until_idle() noexcept {
   for (int turn = 0; turn < kTurnsPerEntry; ++turn) {
@@ -100,8 +99,7 @@ bool PluginLoop::handle(const fermata_event& event) noexcept {
   }
 }
 
-// ---- the outside world
-// --------------------------------------------------------------------------------------------
+// ---- the outside world ------------------------------------------------------------------------
 
 int PluginLoop::watch(IoWatch& watch) noexcept {
   watch.token = next_token_++;

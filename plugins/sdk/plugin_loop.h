@@ -1,8 +1,7 @@
 // PluginLoop: the async core's Loop inside a plugin, on top of the C ABI. One per stage instance.
 //
-//        host loop ── start / resume / instance_event ──> enter ── turns until nothing is ready ──>
-//        return
-//                  <── timers, descriptors, offloads: ops on the instance's root call ──
+//   host loop -- start, resume, instance_event --> enter, turns until nothing is ready, return
+//             <-- timers, descriptors, offloads: ops on the instance's root call --
 //
 // It never waits: it runs when the host enters the plugin, and before it returns it has asked the
 // host for what must wake it: one timer (the earliest deadline), one op per watched descriptor and

@@ -4,9 +4,8 @@
 // Made when the host accepts an op, owned by its StageCall, gone once its one event has been
 // delivered:
 //
-//   pending ── complete(status) ──> completed ── the call delivers `event` ──> destroyed
-//      └────── cancel(): stop() says whether it ended at once, or is in flight and completes by
-//      itself later
+//   pending -- complete() --> completed -- the call delivers `event` --> destroyed
+//      \-- stop(): ended at once, or in flight: then it completes by itself later
 //
 // Loop thread only.
 #ifndef SERVICES_STAGES_CALL_OP_H_

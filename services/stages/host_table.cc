@@ -75,6 +75,7 @@ fermata_status offload(fermata_call* call, uint64_t token, uint32_t pool, uint32
 
 fermata_status call_stage(fermata_call* call, uint64_t token, fermata_str stage,
                           const fermata_buf* input, uint64_t deadline_ns, uint32_t flags) noexcept {
+  if (input == nullptr) return FERMATA_E_INVALID;
   return call_of(call).call_stage(token, view_of(stage), *input, deadline_ns, flags);
 }
 
@@ -96,6 +97,7 @@ fermata_status cancel_op(fermata_call* call, uint64_t token) noexcept {
 
 fermata_status waker_new(fermata_call* call, uint64_t token, uint32_t flags,
                          fermata_waker** out) noexcept {
+  if (out == nullptr) return FERMATA_E_INVALID;
   return call_of(call).new_waker(token, flags, out);
 }
 
@@ -108,6 +110,7 @@ fermata_status waker_drop(fermata_waker* waker) noexcept {
 }
 
 fermata_status emit(fermata_call* call, const fermata_buf* bytes, uint32_t flags) noexcept {
+  if (bytes == nullptr) return FERMATA_E_INVALID;
   return call_of(call).emit(*bytes, flags);
 }
 
@@ -116,13 +119,14 @@ void progress(fermata_call* call, double fraction, fermata_str note) noexcept {
 }
 
 void fail_detail(fermata_call* call, const fermata_failure* failure) noexcept {
-  call_of(call).fail_detail(*failure);
+  if (failure != nullptr) call_of(call).fail_detail(*failure);
 }
 
 uint32_t is_cancelled(fermata_call* call) noexcept { return call_of(call).cancel_reason(); }
 
 fermata_status metric_define(fermata_instance* instance, const fermata_metric_def* def,
                              uint32_t* id) noexcept {
+  if (def == nullptr || id == nullptr) return FERMATA_E_INVALID;
   if (!instance_of(instance).creating()) return FERMATA_E_CLOSED;
   return instance_of(instance).metrics().define(*def, id);
 }

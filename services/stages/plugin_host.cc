@@ -14,11 +14,18 @@
 #include "services/stages/plugin_folder.h"
 
 namespace fermata {
+namespace {
+
+// Checking a larger input would hold the loop: about a millisecond.
+constexpr size_t kCheckedOnTheLoop = size_t{128} << 10;
+
+}  // namespace
 
 struct PluginHost::HostedStage final : Stage {
   HostedStage(StageInfo info, const PluginHost& host) : Stage(std::move(info)), host(&host) {}
   const PluginHost* host;
   std::unique_ptr<StageInstance> instance;  // null before create() and after close()
+  bool open() const { return instance != nullptr && instance->open(); }
 };
 
 struct PluginHost::HostedPlugin {
@@ -43,8 +50,7 @@ PluginHost::~PluginHost() {
   FERMATA_CHECK(closed_, "co_await close() before a PluginHost is destroyed");
 }
 
-// ---- loading
-// ------------------------------------------------------------------------------------------------------
+// ---- loading ----------------------------------------------------------------------------------
 
 Co<LoadReport> PluginHost::load_all() {
   LoadReport report;
@@ -176,8 +182,7 @@ Co<void> PluginHost::close() {
   closed_ = true;
 }
 
-// ---- calling
-// --------------------------------------------------------------------------------------------------------
+// ---- calling ----------------------------------------------------------------------------------
 
 PluginHost::HostedStage* PluginHost::find(std::string_view use, std::string* why) const {
   const size_t at = use.find('@');
@@ -217,35 +222,56 @@ absl::StatusOr<StageRef> PluginHost::resolve(std::string_view use) const {
   return stage->shared_from_this();
 }
 
+namespace {
+
+StageOutcome shutting_down(const StageInfo& stage) {
+  StageOutcome outcome;
+  outcome.status = absl::UnavailableError(absl::StrCat(stage.use, ": the server is shutting down"));
+  outcome.retryable = true;
+  outcome.version = stage.version;
+  return outcome;
+}
+
+StageOutcome bad_input(Stage& stage, const absl::Status& why) {
+  stage.counters().reject();
+  StageOutcome outcome;
+  outcome.status =
+      absl::Status(why.code(), absl::StrCat("input of ", stage.info().use, ": ", why.message()));
+  outcome.version = stage.info().version;
+  return outcome;
+}
+
+absl::StatusOr<std::string> check_input(std::shared_ptr<const JsonSchema> schema,
+                                        std::string input) {
+  return check_json(schema.get(), std::move(input));
+}
+
+}  // namespace
+
 Co<StageOutcome> PluginHost::call(StageRef stage, StageRequest request) {
   FERMATA_CHECK(stage != nullptr, "resolve() the stage first");
   auto* hosted = static_cast<HostedStage*>(stage.get());
   FERMATA_CHECK(hosted->host == this, "this stage belongs to another PluginHost");
-  StageOutcome outcome;
-  outcome.version = hosted->info().version;
-  if (hosted->instance == nullptr || !hosted->instance->open()) {
-    outcome.status =
-        absl::UnavailableError(absl::StrCat(hosted->info().use, ": the server is shutting down"));
-    outcome.retryable = true;
-    co_return outcome;
-  }
-  absl::StatusOr<std::string> input = hosted->instance->check_input(std::move(request.input));
-  if (!input.ok()) {
-    hosted->counters().reject();
-    outcome.status =
-        absl::Status(input.status().code(),
-                     absl::StrCat("input of ", hosted->info().use, ": ", input.status().message()));
-    co_return outcome;
+  if (!hosted->open()) co_return shutting_down(hosted->info());
+  if (const std::shared_ptr<const JsonSchema> schema = hosted->instance->input_schema()) {
+    absl::StatusOr<std::string> checked;
+    if (request.input.size() <= kCheckedOnTheLoop) {
+      checked = check_input(schema, std::move(request.input));
+    } else {
+      checked = co_await offload(&check_input, schema, std::move(request.input));
+    }
+    if (!checked.ok()) co_return bad_input(*hosted, checked.status());
+    if (!hosted->open()) co_return shutting_down(hosted->info());
+    request.input = *std::move(checked);
   }
   StageCallSpec spec;
   spec.job_id = std::move(request.job_id);
-  spec.input = Buffer(*std::move(input));
+  spec.input = Buffer(std::move(request.input));
   spec.deadline_ns = context_->loop.to_ns(request.deadline);
   spec.attempt = request.attempt;
   spec.observer = request.observer;
   CallAwaiter call(*hosted->instance, std::move(spec));
-  outcome = co_await call;
-  co_return outcome;
+  co_return co_await call;
 }
 
 std::vector<PluginInfo> PluginHost::list() const {

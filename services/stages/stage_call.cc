@@ -26,8 +26,7 @@ StageCall::~StageCall() {
   FERMATA_CHECK(ops_.empty(), "a call was freed while an op of it was outstanding");
 }
 
-// ---- life
-// ---------------------------------------------------------------------------------------------------------
+// ---- life -------------------------------------------------------------------------------------
 
 void StageCall::start_now() noexcept {
   FERMATA_CHECK(state_of_call_ == State::kNew, "a call was started twice");
@@ -71,6 +70,10 @@ void StageCall::cancel(uint32_t reason) noexcept {
 void StageCall::disown(uint32_t reason) noexcept {
   owner_ = nullptr;
   spec_.observer = nullptr;
+  if (state_of_call_ == State::kNew && !delivery_queued_) {  // was never started
+    instance_.remove_call(*this);
+    return;
+  }
   cancel(reason);
 }
 
@@ -175,8 +178,7 @@ void StageCall::free_if_unused() noexcept {
   }
 }
 
-// ---- events
-// -------------------------------------------------------------------------------------------------------
+// ---- events -----------------------------------------------------------------------------------
 
 void StageCall::drop_op(CallOp& op) noexcept {
   if (op.event.kind != FERMATA_EV_STAGE_CHUNK) {

@@ -1,12 +1,9 @@
 // StageCall: one attempt of one job in one stage, driven from the first start() to the last
 // finish().
 //
-//   kNew ── start() ──> kRunning ── start/resume returned OK or an error ──> kEnding ──> kFinished
-//                          │  ^                                                 │
-//                          └──┘ one resume() per event                          └ until no blocking
-//                          code and no
-//                                                                                 sub-stage of it
-//                                                                                 runs any more
+//   kNew -- start() --> kRunning -- OK or an error returned --> kEnding --> kFinished
+//                       one resume()                            until no blocking code and
+//                       per event                               no sub-stage of it runs
 //
 // The rules of fermata_abi.h are kept here: exactly one event per op, nothing delivered after a
 // terminal return, no entry into the plugin from inside a host function, PENDING with nothing
@@ -101,8 +98,7 @@ class StageCall final : public fermata_call {
   // Any thread.
   uint32_t cancel_reason() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
 
-  // ---- for the host table: called by the plugin
-  // --------------------------------------------------------------------
+  // ---- for the host table: called by the plugin -----------------------------------------------
   fermata_status sleep_until(uint64_t token, uint64_t deadline_ns, uint32_t flags);
   fermata_status poll_fd(uint64_t token, int fd, uint32_t poll_events, uint32_t flags);
   fermata_status offload(uint64_t token, uint32_t flags);
@@ -118,8 +114,7 @@ class StageCall final : public fermata_call {
   void progress(double fraction, std::string_view note);  // [loop|worker]
   void fail_detail(const fermata_failure& failure);       // [loop|worker]
 
-  // ---- for ops
-  // -----------------------------------------------------------------------------------------------------
+  // ---- for ops --------------------------------------------------------------------------------
   // At the loop's top level: delivers at once when nothing is queued before it.
   void complete_now(CallOp& op, fermata_status status) noexcept;
   // From inside a host function, or with other calls on the stack.

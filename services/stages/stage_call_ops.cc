@@ -83,7 +83,8 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
   auto* op = new CallStageOp(*this, token, flags);
   ops_.insert(*op);
   absl::StatusOr<std::string> checked =
-      callee->check_input(std::string(reinterpret_cast<const char*>(input.ptr), input.len));
+      check_json(callee->input_schema().get(),
+                 std::string(reinterpret_cast<const char*>(input.ptr), input.len));
   if (!checked.ok()) {
     op->refuse(checked.status());
     return FERMATA_OK;
@@ -160,8 +161,7 @@ void StageCall::chunk_from_child(uint64_t token, const Buffer& bytes) noexcept {
   queue_completed(*op, FERMATA_OK);
 }
 
-// ---- also from workers
-// ----------------------------------------------------------------------------------------------
+// ---- also from workers ------------------------------------------------------------------------
 
 void StageCall::log(uint32_t level, std::string_view message) {
   if (instance_.host().on_loop_thread()) {

@@ -34,7 +34,7 @@ StageInstance::StageInstance(HostContext& host, const fermata_stage& abi,
     : host_(host),
       abi_(abi),
       stage_(std::move(stage)),
-      input_check_(std::move(input_schema)),
+      input_schema_(std::move(input_schema)),
       log_limit_(/*per_second=*/20, /*burst=*/100),
       root_(*this, StageCall::RootTag()) {}
 
@@ -75,7 +75,8 @@ void StageInstance::destroy_if_quiet() {
   }
   if (std::exchange(created_, false)) abi_.destroy(std::exchange(object_, nullptr));
   root_.retire();
-  closed_.set();
+  // What destroy() itself may have set in motion comes back here once more.
+  if (root_.quiet()) closed_.set();
 }
 
 void StageInstance::abandon() {

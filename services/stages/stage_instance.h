@@ -81,10 +81,8 @@ class StageInstance final : public fermata_instance {
   bool creating() const { return creating_; }
   size_t calls() const { return calls_; }
 
-  // The input with defaults filled in, or what is wrong with it.
-  absl::StatusOr<std::string> check_input(std::string input) const {
-    return check_json(input_check_.get(), std::move(input));
-  }
+  // Of each call's input; null accepts anything.
+  const std::shared_ptr<const JsonSchema>& input_schema() const { return input_schema_; }
   // Gives up the reference that an event held.
   void release(const fermata_buf& buf) const;
 
@@ -103,7 +101,7 @@ class StageInstance final : public fermata_instance {
   HostContext& host_;
   const fermata_stage& abi_;
   std::shared_ptr<Stage> stage_;
-  std::shared_ptr<const JsonSchema> input_check_;
+  std::shared_ptr<const JsonSchema> input_schema_;
   PluginMetrics metrics_;
   LogLimit log_limit_;
   void* object_ = nullptr;

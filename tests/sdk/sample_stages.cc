@@ -44,6 +44,18 @@ class Echo : public Plain<Echo> {
   Co<Result> run(Call& call) { co_return std::string(call.input()); }
 };
 
+class Yield : public Plain<Yield> {
+ public:
+  static const StageSpec& spec() {
+    static const StageSpec spec = spec_of("yield", "the input, after one turn");
+    return spec;
+  }
+  Co<Result> run(Call& call) {
+    co_await fermata::sleep(absl::ZeroDuration());
+    co_return std::string(call.input());
+  }
+};
+
 // Sleeps for ever; the job's id is how its destructor is seen from outside.
 class Forever : public Plain<Forever> {
  public:
@@ -282,5 +294,5 @@ class Configured {
 
 }  // namespace
 
-FERMATA_PLUGIN("org.example.sample", "1.2.0", Echo, Forever, Gather, Timeout, Fail, Offload, Stream,
-               Nest, Shared, Foreign, Configured);
+FERMATA_PLUGIN("org.example.sample", "1.2.0", Echo, Yield, Forever, Gather, Timeout, Fail, Offload,
+               Stream, Nest, Shared, Foreign, Configured);

@@ -120,7 +120,9 @@ TEST_F(CallRules, ClosingTheInstanceEndsTheRootCallsOpsBeforeDestroy) {
     EXPECT_EQ(plugin.host->sleep_until(root, 1, plugin.now_ns() + 3'600'000'000'000, 0),
               FERMATA_OK);
     EXPECT_EQ(plugin.host->await_wake(root, 2, 0), FERMATA_OK);
-    EXPECT_EQ(plugin.host->emit(root, nullptr, 0), FERMATA_E_UNSUPPORTED);
+    const fermata_buf nothing = {nullptr, 0, nullptr};
+    EXPECT_EQ(plugin.host->emit(root, &nothing, 0), FERMATA_E_UNSUPPORTED);
+    EXPECT_EQ(plugin.host->emit(root, nullptr, 0), FERMATA_E_INVALID);
     return FERMATA_OK;
   };
   plugin.on_instance_event = [this](const fermata_event&) { EXPECT_EQ(plugin.destroyed, 0); };

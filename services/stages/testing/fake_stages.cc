@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "plugins/sdk/status_codes.h"
 #include "services/async/check.h"
 #include "services/async/loop.h"
 #include "services/config/nearest_name.h"
@@ -38,23 +37,32 @@ class Attempt {
   int64_t started_ns_;
 };
 
-StageResult result_of(fermata_status status) {
-  switch (status) {
-    case FERMATA_OK:
+// As the SDK's table says (plugins/sdk/README.md).
+StageResult result_of(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
       return StageResult::kOk;
-    case FERMATA_E_CANCELLED:
+    case absl::StatusCode::kCancelled:
       return StageResult::kCancelled;
-    case FERMATA_E_DEADLINE:
+    case absl::StatusCode::kDeadlineExceeded:
       return StageResult::kDeadline;
-    case FERMATA_E_TRANSIENT:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnknown:
       return StageResult::kTransient;
-    case FERMATA_E_UNAVAILABLE:
+    case absl::StatusCode::kUnavailable:
       return StageResult::kUnavailable;
-    case FERMATA_E_INTERNAL:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kDataLoss:
       return StageResult::kInternal;
     default:
       return StageResult::kInvalid;
   }
+}
+
+bool retryable(StageResult result) {
+  return result == StageResult::kTransient || result == StageResult::kUnavailable ||
+         result == StageResult::kDeadline;
 }
 
 }  // namespace
@@ -100,16 +108,14 @@ Co<StageOutcome> FakeStages::call(StageRef stage, StageRequest request) {
   StageOutcome outcome;
   outcome.version = fake.info().version;
   outcome.status = result.status();
-  const fermata_status status = to_abi(outcome.status.code());
-  attempt.result = result_of(status);
+  attempt.result = result_of(outcome.status.code());
   if (result.ok()) {
     attempt.output_bytes = result->size();
     outcome.output = Buffer(*std::move(result));
     co_return outcome;
   }
   outcome.retry_after = call.retry_after;
-  outcome.retryable = status == FERMATA_E_TRANSIENT || status == FERMATA_E_UNAVAILABLE ||
-                      status == FERMATA_E_DEADLINE;
+  outcome.retryable = retryable(attempt.result);
   co_return outcome;
 }
 

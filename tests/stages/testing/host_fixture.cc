@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,8 @@ void HostFixture::put(const std::string& name, std::string_view bytes, int mode)
 Co<absl::Status> HostFixture::run_on_loop(HostFixture* test, Loop* loop, Body body) {
   PluginHost host(*loop, test->options);
   test->report = co_await host.load_all();
+  // For whoever reads a failure: most of them begin with a plugin that was not loaded.
+  for (const std::string& refusal : test->report.refusals) std::cout << refusal << std::endl;
   absl::Status status = test->report.status;
   if (status.ok() && body != nullptr) status = co_await body(host, *test);
   co_await host.close();
