@@ -5,8 +5,8 @@ namespace fermata {
 void CancelScope::set_deadline(absl::Time deadline) noexcept {
   deadline_ = deadline;
   if (running_ == nullptr) return;
-  if (deadline == absl::InfiniteFuture()) return timer_.disarm();
   Loop& loop = Loop::current();
+  if (deadline == absl::InfiniteFuture()) return timer_.disarm();
   loop.timers().arm(timer_, loop.to_ns(deadline));
 }
 

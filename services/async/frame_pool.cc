@@ -9,8 +9,8 @@
 namespace fermata {
 namespace {
 
-constexpr std::size_t kGrain = 32;
-constexpr std::size_t kClasses = 65;  // 1..64 grains; class 0 is unused
+constexpr std::size_t kGrain = 16;
+constexpr std::size_t kClasses = 129;  // 1..128 grains; class 0 is unused
 constexpr std::size_t kSlabBytes = 256 * 1024;
 
 struct FreeBlock {

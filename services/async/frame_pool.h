@@ -1,7 +1,7 @@
 // Memory for coroutine frames and task blocks.
 //
 // A frame lives for one call, so it is asked for and given back millions of times a second: malloc
-// costs 11 ns a pair here, a LIFO list per size class 1-2 ns. Blocks are multiples of 32 bytes, up
+// costs 11 ns a pair here, a LIFO list per size class 1-2 ns. Blocks are multiples of 16 bytes, up
 // to 2 KiB; anything larger goes to malloc. Slabs are kept until the thread ends.
 //
 // One pool per thread, which is one pool per loop: a block must be freed on the thread that

@@ -84,9 +84,6 @@ class Branch : public Scope, public Runnable {
   Branch* previous_ = nullptr;
   Branch* next_ = nullptr;
   FrameHandle body_;
-  bool was_cancelled_ = false;
-  bool from_outside_ = false;
-  bool unwind_last_ = false;
 };
 
 class Join : public Suspension {

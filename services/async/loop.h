@@ -190,6 +190,8 @@ class Loop {
   std::int64_t anchor_ns_ = 0;
 };
 
+inline void Timer::disarm() noexcept { Loop::current().timers().disarm(*this); }
+
 // The loop's time, now.
 inline absl::Time now() noexcept { return Loop::current().now(); }
 

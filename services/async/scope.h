@@ -110,6 +110,12 @@ class Scope : public Completion {
   Suspension* at_ = nullptr;
   std::uint32_t delivery_ = 0;  // 1 + index in the loop's list of deliveries; 0: none is queued
   CancelReason reason_ = CancelReason::kNone;
+
+ protected:
+  // Of Branch; here they are free, in the padding. There is one scope per task.
+  bool was_cancelled_ = false;
+  bool from_outside_ = false;
+  bool unwind_last_ = false;
 };
 
 // ---- hot paths

@@ -9,14 +9,15 @@ namespace fermata {
 
 TaskBase::TaskBase(std::string_view name) : Branch(nullptr), id_(Loop::current().next_task_id()) {
   if (name.empty()) return;
-  char* copy = static_cast<char*>(fermata_frame_alloc(name.size()));
+  char* copy = static_cast<char*>(fermata_frame_alloc(name.size() + 1));
   std::memcpy(copy, name.data(), name.size());
-  name_ = std::string_view(copy, name.size());
+  copy[name.size()] = '\0';
+  name_ = copy;
   owns_name_ = true;
 }
 
 TaskBase::~TaskBase() {
-  if (owns_name_) fermata_frame_free(const_cast<char*>(name_.data()), name_.size());
+  if (owns_name_) fermata_frame_free(const_cast<char*>(name_), std::strlen(name_) + 1);
 }
 
 Continuation TaskBase::complete() noexcept {

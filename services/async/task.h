@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -68,7 +67,7 @@ class TaskBase : public Branch {
   explicit TaskBase(std::string_view name);
   void adopt(FrameHandle body) noexcept {
     set_body(body);
-    if (name_.empty()) name_ = body.promise().function;
+    if (!owns_name_) name_ = body.promise().function;
   }
   ~TaskBase();
 
@@ -87,7 +86,7 @@ class TaskBase : public Branch {
   bool done_ = false;
   bool owns_name_ = false;
   std::uint64_t id_;
-  std::string_view name_;
+  const char* name_ = "";
   WaitList<Joiner> joiners_;
 };
 
@@ -96,26 +95,23 @@ namespace detail {
 template <class T>
 class TaskState : public TaskBase {
  public:
-  Outcome<T>& outcome() noexcept { return *outcome_; }
-  absl::Status failure() const noexcept final {
-    if (outcome_->ok() || outcome_->cancelled()) return absl::OkStatus();
-    return outcome_->status();
-  }
+  virtual Outcome<T>& outcome() noexcept = 0;  // requires done()
 
  protected:
   using TaskBase::TaskBase;
   ~TaskState() = default;
-  std::optional<Outcome<T>> outcome_;
 };
 
 // R is what the coroutine returns, T = Folded<R> what the task is for.
 template <class R, class Call>
 class TaskBlock final : public TaskState<Folded<R>> {
+  using O = Outcome<Folded<R>>;
+
  public:
   template <class F, class... A>
   explicit TaskBlock(std::string_view name, F fn, A&&... args)
-      : TaskState<Folded<R>>(name), call_(std::in_place, std::move(fn), std::forward<A>(args)...) {
-    this->adopt(untyped(call_->call().release().release()));
+      : TaskState<Folded<R>>(name), call_(std::move(fn), std::forward<A>(args)...) {
+    this->adopt(untyped(call_.call().release().release()));
   }
 
   static void* operator new(std::size_t bytes) noexcept { return fermata_frame_alloc(bytes); }
@@ -124,21 +120,30 @@ class TaskBlock final : public TaskState<Folded<R>> {
   }
 
  private:
-  ~TaskBlock() = default;
+  ~TaskBlock() { std::destroy_at(&outcome_); }
 
+  O& outcome() noexcept override { return outcome_; }
+  absl::Status failure() const noexcept override {
+    return outcome_.cancelled() ? absl::OkStatus() : outcome_.status();
+  }
+  // The arguments outlive the body, and make room for the outcome.
   void settle() noexcept override {
-    if (this->was_cancelled()) {
-      this->outcome_.emplace(Outcome<Folded<R>>::cancelled(this->reason()));
-    } else {
-      using Handle = std::coroutine_handle<Promise<R>>;
-      this->outcome_.emplace(outcome_of(Handle::from_address(this->body().address()).promise()));
-    }
+    O outcome = end_of_body();
     this->destroy_body();
-    call_.reset();
+    std::destroy_at(&call_);
+    std::construct_at(&outcome_, std::move(outcome));
+  }
+  O end_of_body() {
+    if (this->was_cancelled()) return O::cancelled(this->reason());
+    using Handle = std::coroutine_handle<Promise<R>>;
+    return outcome_of(Handle::from_address(this->body().address()).promise());
   }
   void delete_block() noexcept override { delete this; }
 
-  std::optional<Call> call_;
+  union {
+    Call call_;  // until settle()
+    O outcome_;  // from then on; a block is only deleted after it
+  };
 };
 
 }  // namespace detail

@@ -26,16 +26,19 @@ class Timer {
   explicit Timer(Fire fire) noexcept : fire_(fire) {}
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  ~Timer() { disarm(); }
+  ~Timer() {
+    if (armed()) disarm();
+  }
 
-  bool armed() const noexcept { return heap_ != nullptr; }
+  bool armed() const noexcept { return position_ != kNowhere; }
+  // Takes it out of the heap of the current loop (loop.h): the only one it can be in.
   inline void disarm() noexcept;
 
  private:
   friend class TimerHeap;
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   Fire fire_;
-  TimerHeap* heap_ = nullptr;
-  std::size_t position_ = 0;
+  std::uint32_t position_ = kNowhere;
 };
 
 class TimerHeap {
@@ -50,15 +53,16 @@ class TimerHeap {
 
   // Arms, or moves, a timer.
   void arm(Timer& timer, std::int64_t deadline_ns) {
-    if (timer.armed()) disarm(timer);
-    timer.heap_ = this;
+    disarm(timer);
     entries_.emplace_back();
     sift_up(entries_.size() - 1, Entry{deadline_ns, next_order_++, &timer});
   }
 
+  // Does nothing if the timer is not armed.
   void disarm(Timer& timer) noexcept {
+    if (!timer.armed()) return;
     const std::size_t hole = timer.position_;
-    timer.heap_ = nullptr;
+    timer.position_ = Timer::kNowhere;
     const Entry last = entries_.back();
     entries_.pop_back();
     if (hole == entries_.size()) return;
@@ -98,7 +102,7 @@ class TimerHeap {
 
   void place(std::size_t i, const Entry& entry) noexcept {
     entries_[i] = entry;
-    entry.timer->position_ = i;
+    entry.timer->position_ = static_cast<std::uint32_t>(i);
   }
 
   void sift_up(std::size_t i, const Entry& entry) noexcept {
@@ -127,10 +131,6 @@ class TimerHeap {
   std::vector<Entry> entries_;
   std::uint64_t next_order_ = 0;
 };
-
-inline void Timer::disarm() noexcept {
-  if (heap_ != nullptr) heap_->disarm(*this);
-}
 
 }  // namespace fermata
 

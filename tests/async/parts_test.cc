@@ -53,7 +53,7 @@ TEST(TimerHeap, AgreesWithAPlainModel) {
           break;
         }
         case 2:
-          timers[static_cast<std::size_t>(id)]->disarm();
+          heap.disarm(*timers[static_cast<std::size_t>(id)]);
           if (found != armed.end()) {
             model.erase(found->second);
             armed.erase(found);
@@ -95,6 +95,7 @@ TEST(TimerHeap, ATimerArmedByAFiringOneWaitsItsTurn) {
   heap.arm(again, 0);
   EXPECT_EQ(heap.fire_due(10), 1u);
   EXPECT_EQ(again.count, 1);
+  heap.disarm(again);
 }
 
 // ---- ReadyRing
@@ -172,7 +173,7 @@ TEST(SimLoop, NamesTheTasksOfADeadlock) {
     co_return co_await with_group([](TaskGroup& group) -> Co<absl::Status> {
       Lock lock;
       Lock::Guard guard = co_await lock.acquire();
-      co_await group.spawn_named(
+      Outcome<void> never = co_await group.spawn_named(
           "second taker",
           [](Lock* lock) -> Co<absl::Status> {
             Lock::Guard guard = co_await lock->acquire();
