@@ -76,6 +76,7 @@ TEST(TimerHeap, AgreesWithAPlainModel) {
       ASSERT_EQ(heap.next_deadline_ns(),
                 model.empty() ? TimerHeap::kNever : model.begin()->first.first);
     }
+    for (const auto& timer : timers) heap.disarm(*timer);
   }
 }
 
