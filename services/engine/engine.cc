@@ -7,7 +7,8 @@ namespace fermata {
 Engine::Engine(Loop& loop, JobStore& store, Stages& stages, const PipelineLibrary& pipelines,
                const Clock& clock, absl::BitGenRef random, const EngineLimits& limits,
                const StageCatalog* catalog)
-    : limits_(limits),
+    : loop_(loop),
+      limits_(limits),
       store_(store),
       clock_(clock),
       ids_(random),

@@ -159,6 +159,7 @@ class Engine {
   Co<absl::StatusOr<JobView>> ended(JobRef job);
   JobPage list_live(const ListQuery& query);
 
+  Loop& loop_;
   const EngineLimits limits_;
   JobStore& store_;
   const Clock& clock_;

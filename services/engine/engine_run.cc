@@ -54,6 +54,7 @@ class Engine::ServeGuard {
 
 Co<absl::Status> Engine::run() {
   FERMATA_CHECK(!serving_.is_set(), "an engine runs once");
+  FERMATA_CHECK(&Loop::current() == &loop_, "an engine runs on the loop it was made for");
   ServeGuard guard(*this);
   co_return co_await with_group(&Engine::serve, this);
 }
