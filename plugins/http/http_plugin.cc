@@ -77,7 +77,8 @@ class Get final : public HttpStage {
  public:
   Get() : HttpStage(false) {}
   static const StageSpec& spec() {
-    static const StageSpec spec = {"get", "fetch a URL", http::kConfigSchema, http::kGetInput,
+    static const std::string& input = *new std::string(http::input_schema(""));
+    static const StageSpec spec = {"get", "fetch a URL", http::kConfigSchema, input,
                                    FERMATA_STAGE_IDEMPOTENT};
     return spec;
   }
@@ -91,8 +92,9 @@ class Request final : public HttpStage {
  public:
   Request() : HttpStage(true) {}
   static const StageSpec& spec() {
-    static const StageSpec spec = {"request", "send any HTTP request", http::kConfigSchema,
-                                   http::kRequestInput, 0};
+    static const std::string& input = *new std::string(http::input_schema(http::kRequestOnlyInput));
+    static const StageSpec spec = {"request", "send any HTTP request", http::kConfigSchema, input,
+                                   0};
     return spec;
   }
   static absl::StatusOr<std::unique_ptr<Request>> create(Instance& instance,

@@ -2,6 +2,8 @@
 #ifndef FERMATA_PLUGINS_HTTP_SCHEMAS_H_
 #define FERMATA_PLUGINS_HTTP_SCHEMAS_H_
 
+#include <string>
+
 namespace fermata::http {
 
 inline constexpr char kConfigSchema[] = R"({
@@ -21,7 +23,7 @@ inline constexpr char kConfigSchema[] = R"({
     },
     "allow_networks": {"type": "array", "items": {"type": "string"}, "default": []},
     "deny_networks": {"type": "array", "items": {"type": "string"}, "default": []},
-    "ca_file": {"type": "string", "description": "PEM certificates to trust instead of the system's"},
+    "ca_file": {"type": "string", "description": "PEM certificates to trust, not the system's"},
     "insecure": {
       "type": "boolean", "default": false, "description": "do not check certificates: for tests"
     },
@@ -30,11 +32,12 @@ inline constexpr char kConfigSchema[] = R"({
   }
 })";
 
-#define FERMATA_HTTP_COMMON_INPUT \
-  R"(
+// What get and request have in common.
+inline constexpr char kCommonInput[] = R"(
     "url": {"type": "string", "minLength": 1, "description": "http:// or https://"},
     "query": {
-      "type": "object", "description": "added to the URL's query, escaped; an array repeats its name"
+      "type": "object",
+      "description": "added to the URL's query, escaped; an array repeats its name"
     },
     "headers": {"type": "object", "additionalProperties": {"type": "string"}},
     "timeout": {"type": "string", "default": "30s", "description": "for all of it"},
@@ -48,26 +51,20 @@ inline constexpr char kConfigSchema[] = R"({
     "read": {
       "enum": ["auto", "text", "base64", "none"], "default": "auto",
       "description": "how the body is given: body as UTF-8 text, or body_base64"
-    })"
+    })";
 
-inline constexpr char kGetInput[] = R"({
-  "type": "object",
-  "additionalProperties": false,
-  "required": ["url"],
-  "properties": {)" FERMATA_HTTP_COMMON_INPUT "}}";
-
-inline constexpr char kRequestInput[] = R"({
-  "type": "object",
-  "additionalProperties": false,
-  "required": ["url"],
-  "properties": {
+inline constexpr char kRequestOnlyInput[] = R"(,
     "method": {"type": "string", "minLength": 1, "default": "GET"},
     "body": {"type": "string", "description": "what is sent, as text"},
     "body_base64": {"type": "string", "description": "what is sent, as bytes"},
-    "json": {"description": "what is sent, as JSON, with its Content-Type"},)" FERMATA_HTTP_COMMON_INPUT
-                                        "}}";
+    "json": {"description": "what is sent, as JSON, with its Content-Type"})";
 
-#undef FERMATA_HTTP_COMMON_INPUT
+inline std::string input_schema(const char* more) {
+  return std::string(
+             R"({"type": "object", "additionalProperties": false, "required": ["url"],
+  "properties": {)") +
+         kCommonInput + more + "}}";
+}
 
 }  // namespace fermata::http
 

@@ -117,7 +117,9 @@ Co<void> limits_redirects(Env* env) {
   request.redirects_max = 0;
   response = co_await fetch(*env->client, request);
   EXPECT_TRUE(response.ok()) << response.status();
-  if (response.ok()) EXPECT_EQ(response->status, 302);
+  if (response.ok()) {
+    EXPECT_EQ(response->status, 302);
+  }
 }
 TEST(Client, LimitsRedirects) { run_test(limits_redirects); }
 

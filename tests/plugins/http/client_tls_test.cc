@@ -94,7 +94,9 @@ Co<void> speaks(Env* env, std::string expected) {
   const Request request = secure_request();
   const absl::StatusOr<Response> response = co_await fetch(*env->client, request);
   EXPECT_TRUE(response.ok()) << response.status();
-  if (response.ok()) EXPECT_TRUE(response->body.starts_with(expected)) << response->body;
+  if (response.ok()) {
+    EXPECT_TRUE(response->body.starts_with(expected)) << response->body;
+  }
 }
 Co<void> speaks_two(Env* env) { co_await speaks(env, "2.0 "); }
 Co<void> speaks_one(Env* env) { co_await speaks(env, "1.1 "); }
@@ -120,7 +122,9 @@ Co<void> shares_one(Env* env) {
   EXPECT_EQ(count, 50);
   const absl::StatusOr<Response> after = co_await fetch(*env->client, request);
   EXPECT_TRUE(before.ok() && after.ok());
-  if (before.ok() && after.ok()) EXPECT_EQ(before->body, after->body) << "no new connections";
+  if (before.ok() && after.ok()) {
+    EXPECT_EQ(before->body, after->body) << "no new connections";
+  }
 }
 TEST_F(ClientTls, ManyCallsShareOneHttp2Connection) { run_test(shares_one, trusting()); }
 

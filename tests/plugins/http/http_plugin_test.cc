@@ -88,7 +88,9 @@ Co<void> renders_large(Setting* at) {
   EXPECT_TRUE(out.status.ok()) << out.status;
   absl::StatusOr<JsonDocument> json = parse_json(out.output.view());
   EXPECT_TRUE(json.ok()) << json.status();
-  if (json.ok()) EXPECT_EQ((*json)["body"].GetStringLength(), 1'000'000u);
+  if (json.ok()) {
+    EXPECT_EQ((*json)["body"].GetStringLength(), 1'000'000u);
+  }
 }
 TEST_F(HttpPlugin, LargeBodiesArrive) { run(with_server<renders_large>); }
 
