@@ -28,7 +28,7 @@ std::uint32_t interest_mask(const IoWatch& watch) noexcept {
 EpollLoop::EpollLoop(std::size_t offload_threads)
     : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      pool_(*this, offload_threads) {
+      pool_(std::in_place, *this, offload_threads) {
   FERMATA_CHECK(epoll_fd_ >= 0, "epoll_create1 failed: too many open files?");
   FERMATA_CHECK(event_fd_ >= 0, "eventfd failed: too many open files?");
   epoll_event event{};
@@ -42,6 +42,7 @@ EpollLoop::EpollLoop(std::size_t offload_threads)
 
 EpollLoop::~EpollLoop() {
   FERMATA_CHECK(watching_ == 0, "a loop was destroyed while a coroutine waited for a descriptor");
+  pool_.reset();  // its threads may still be about to wake this loop
   drop_posted();
   close(event_fd_);
   close(epoll_fd_);
@@ -179,10 +180,10 @@ void EpollLoop::unwatch(IoWatch& watch) noexcept {
 
 void EpollLoop::offload(OffloadJob& job) noexcept {
   ++stats_.offloads;
-  pool_.submit(job);
+  pool_->submit(job);
 }
 
-bool EpollLoop::withdraw(OffloadJob& job) noexcept { return pool_.withdraw(job); }
+bool EpollLoop::withdraw(OffloadJob& job) noexcept { return pool_->withdraw(job); }
 
 void EpollLoop::wake_from_sleep() noexcept {
   const std::uint64_t one = 1;

@@ -9,7 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "services/async/main_loop.h"
@@ -56,7 +56,7 @@ class EpollLoop final : public MainLoop {
   std::uint64_t watches_made_ = 0;
   std::size_t steps_since_poll_ = 0;
   std::vector<Watched> watched_;  // by descriptor
-  OffloadPool pool_;
+  std::optional<OffloadPool> pool_;
 };
 
 }  // namespace fermata

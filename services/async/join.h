@@ -102,6 +102,11 @@ class Join : public Suspension {
 
   // A branch has ended. Returns the awaiting frame if it is to run now.
   Continuation branch_ended(Branch& branch) noexcept;
+  // The join that `at` is, or null if it is a leaf.
+  static const Join* from(const Suspension* at) noexcept {
+    const bool is_join = at != nullptr && at->abort_ == &Join::abort;
+    return is_join ? static_cast<const Join*>(at) : nullptr;
+  }
   // True when nothing runs any more, so there is no need to park.
   bool ended() const noexcept { return running_ == 0; }
   // The reason branches started now inherit.

@@ -38,27 +38,25 @@ std::string frames_from(FrameHandle frame) {
   return text;
 }
 
-void append_waits(const Loop& loop, const Scope& scope, std::string& text) {
+void append_waits(const Scope& scope, std::string& text) {
   if (scope.at() == nullptr) return;
-  const FrameHandle frame = scope.at()->frame();
   // Bodies of a gather or timeout below this frame say more than the frame itself.
-  for (const Join* join = loop.first_join; join != nullptr; join = join->next_join()) {
-    if (static_cast<const Suspension*>(join) != scope.at()) continue;
+  if (const Join* join = Join::from(scope.at())) {
     for (const Branch* b = join->first_branch(); b != nullptr; b = b->next()) {
-      if (b->as_task() == nullptr) append_waits(loop, *b, text);
+      if (b->as_task() == nullptr) append_waits(*b, text);
     }
   }
-  absl::StrAppend(&text, text.empty() ? "" : " < ", frames_from(frame));
+  absl::StrAppend(&text, text.empty() ? "" : " < ", frames_from(scope.at()->frame()));
 }
 
-TaskInfo describe(const Loop& loop, const TaskBase& task) {
+TaskInfo describe(const TaskBase& task) {
   TaskInfo info;
   info.id = task.id();
   const TaskBase* parent = task_of(task.join()->outer());
   info.parent = parent != nullptr ? parent->id() : 0;
   info.name = std::string(task.name());
   info.state = task.requested() ? "cancelling" : task.at() == nullptr ? "ready" : "waiting";
-  append_waits(loop, task, info.where);
+  append_waits(task, info.where);
   return info;
 }
 
@@ -87,7 +85,7 @@ std::vector<TaskInfo> ps(const Loop& loop) {
   std::vector<TaskInfo> tasks;
   for (const Join* join = loop.first_join; join != nullptr; join = join->next_join()) {
     for (const Branch* branch = join->first_branch(); branch != nullptr; branch = branch->next()) {
-      if (const TaskBase* task = branch->as_task()) tasks.push_back(describe(loop, *task));
+      if (const TaskBase* task = branch->as_task()) tasks.push_back(describe(*task));
     }
   }
   std::sort(tasks.begin(), tasks.end(),

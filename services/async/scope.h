@@ -64,6 +64,7 @@ class Suspension {
 
  private:
   friend class Scope;
+  friend class Join;
   FrameHandle frame_;
   Abort abort_;  // null: free, for good
 };
