@@ -23,7 +23,7 @@ BEFORE = re.compile(
        |co_return
        |(?:[\w:<>,*&\s\[\]()\.]|->)+ (?<![=!<>+\-*/%|&^])=
        )?$""", re.X)
-CONTROL = re.compile(r"^(?:else\b|do\b|default\s*:|case\b[^:]*:|\w+\s*:(?!:)|(?:if|for|while|switch)\b)\s*")
+CONTROL = re.compile(r"^(?:else\b|do\b|default\s*:|case\b(?:[^:]|::)*:(?!:)|\w+\s*:(?!:)|(?:if|for|while|switch)\b)\s*")
 CAPTURE = re.compile(r"(?:^|[(,=\s{&|]|return|co_await)\s*\[([^\[\]]*)\]\s*(?:<[^>]*>\s*)?[({]")
 TEMPLATE = re.compile(r"(?<=\w)<(?:[\w:,\s*&]|<[\w:,\s*&]*>)*>(?=\()")
 CLASS_HEAD = re.compile(

@@ -48,5 +48,6 @@ GOOD = [
     "template <class F, class... A> class [[nodiscard]] O final : public S { explicit O(F f) {} "
     "bool await_ready() { return true; } };",
     "class [[nodiscard]] W final : public S::Waiter, B { explicit W(int x) {} bool await_ready(); };",
+    "Co<int> f() { switch (x) { case K::kA: co_await g(); break; default: x = co_await g(); } co_return 0; }",
     "class A : B { public: using B::B; bool await_ready() { return true; } };",
 ]
