@@ -80,7 +80,7 @@ class BrokenPlugins(unittest.TestCase):
     def test_the_command_line_shows_them(self):
         shown = subprocess.run(
             [built("services/cli/fermata"), "--server", self.daemon.address, "plugins"],
-            check=True, capture_output=True, text=True).stdout
+            check=True, capture_output=True, encoding="utf-8").stdout
         for name, (_, words) in self.broken.items():
             self.assertTrue(any(words[0] in line and name in line for line in shown.splitlines()), shown)
         self.assertIn("http/get", shown)

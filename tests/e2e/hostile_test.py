@@ -52,9 +52,8 @@ class Hostile(unittest.TestCase):
         self.assertEqual((info.domain, info.reason), ("fermata.dev", reason), error.details())
         return error.details(), details_of(error)
 
-    def invalid(self, **fields):
-        message, details = self.refused(
-            grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", **fields)
+    def invalid(self, reason="INVALID_REQUEST", **fields):
+        message, details = self.refused(grpc.StatusCode.INVALID_ARGUMENT, reason, **fields)
         violations = details["BadRequest"].field_violations
         self.assertEqual(len(violations), 1)
         return violations[0].field, message + " " + violations[0].description
@@ -81,9 +80,9 @@ class Hostile(unittest.TestCase):
 
     def test_an_unknown_pipeline_is_refused_with_the_nearest_name(self):
         message, details = self.refused(
-            grpc.StatusCode.NOT_FOUND, "PIPELINE_NOT_FOUND", pipeline="typo")
+            grpc.StatusCode.NOT_FOUND, "PIPELINE_NOT_FOUND", pipeline="typd")
         self.assertIn("typed", message)
-        self.assertIn("typo", details["ResourceInfo"].resource_name)
+        self.assertIn("typd", details["ResourceInfo"].resource_name)
 
     def test_an_unknown_stage_is_refused_with_the_nearest_name(self):
         message, _ = self.refused(grpc.StatusCode.NOT_FOUND, "STAGE_NOT_FOUND", stage="http/gat")
@@ -106,7 +105,8 @@ class Hostile(unittest.TestCase):
         self.assertLess(self.daemon.metrics()["process_resident_memory_bytes"], 400e6)
 
     def test_a_payload_just_above_the_limit_is_refused_by_name(self):
-        field, message = self.invalid(pipeline="typed", input=b'"' + b"x" * (4 << 20) + b'"')
+        field, message = self.invalid(
+            "PAYLOAD_TOO_LARGE", pipeline="typed", input=b'"' + b"x" * (4 << 20) + b'"')
         self.assertEqual(field, "job.input")
         self.assertIn("4194304", message.replace(",", ""))
 

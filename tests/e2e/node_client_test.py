@@ -16,7 +16,7 @@ class NodeClient(unittest.TestCase):
             os.path.realpath(built("proto/fermata/v1/jobs.proto")))))
         with Daemon() as daemon:
             done = subprocess.run(["node", script, daemon.address, protos], capture_output=True,
-                                  text=True, timeout=60, check=False)
+                                  encoding="utf-8", timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             seen = json.loads(done.stdout)
         self.assertEqual(seen["state"], "SUCCEEDED")

@@ -46,7 +46,7 @@ class Scrape(unittest.TestCase):
                 10: web.url("/missing"),
                 50: "http://127.0.0.1:%d/" % closed_port(),
                 90: web.url("/status/500"),
-                130: "http://nowhere.invalid/",
+                130: "http://127.0.0.1:1/",
             }
             for at, url in sorted(dead.items()):
                 urls.insert(at, url)

@@ -67,7 +67,7 @@ class Shutdown(unittest.TestCase):
                 file.write(text)
             ended = subprocess.run(
                 [built("services/fermatad/fermatad"), "--config", config.config_file],
-                capture_output=True, text=True, timeout=60, check=False)
+                capture_output=True, encoding="utf-8", timeout=60, check=False)
             config.close()
             self.assertEqual(ended.returncode, 1)
             self.assertIn(first.address, ended.stderr)
