@@ -186,6 +186,9 @@ Co<void> Daemon::drain(Task<void> engine) {
 Co<void> Daemon::close() {
   if (scrape_ != nullptr) scrape_->stop();
   metrics_.reset();
+  // After a part has failed there was no drain, and calls still come in: they need the loop to be
+  // answered, and gRPC waits for that.
+  if (server_ != nullptr) co_await server_->stop(absl::ZeroDuration());
   co_await stages_.close();
 }
 

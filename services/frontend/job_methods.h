@@ -11,10 +11,11 @@
 #include "services/engine/engine.h"
 #include "services/frontend/rpc_hub.h"
 #include "services/frontend/rpc_method.h"
+#include "services/frontend/wire.h"
 
 namespace fermata::frontend {
 
-using Answer = absl::StatusOr<grpc::ByteBuffer>;
+using Answer = absl::StatusOr<Encoded>;
 
 struct SubmitMethod {
   using Request = v1::SubmitJobRequest;

@@ -104,10 +104,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(Loop& loop, const Backend&
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Server::~Server() {
-  // When serve() was never called nobody answers, so nobody may wait either.
-  state_->server->Shutdown(absl::ToChronoTime(absl::Now()));
-}
+Server::~Server() = default;  // grpc::Server shuts down by itself, if stop() has not done it
 
 Co<absl::Status> Server::serve() {
   set_serving(true);

@@ -6,8 +6,11 @@
 //   stop()         on the loop: no new calls, those in progress get `grace` to end, then serve()
 //   ends
 //
+// Once started it must be stopped while the loop runs: calls that came in wait for the loop, and
+// gRPC waits for them. stop() may be called again.
+//
 // Services: fermata.v1.{Jobs,Pipelines,Plugins}, grpc.health.v1.Health, reflection. The engine and
-// the loop must outlive it. Destroyed after serve() has ended, or when it was never called.
+// the loop must outlive it.
 #pragma once
 
 #include <memory>

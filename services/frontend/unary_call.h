@@ -5,7 +5,7 @@
 //     using Prepared = std::string;                       // what prepare() makes of the request
 //     static constexpr RpcMethod kMethod = RpcMethod::kGet;
 //     static absl::StatusOr<Prepared> prepare(const RpcLimits&, Request&);   // gRPC's thread
-//     static Co<absl::StatusOr<grpc::ByteBuffer>> answer(RpcHub&, Request&, Prepared&);  // loop
+//     static Co<absl::StatusOr<Encoded>> answer(RpcHub&, Request&, Prepared&);  // loop
 //   };
 //
 // The request lives on an arena inside the call, whose first block is part of the call itself: a
@@ -58,8 +58,8 @@ class UnaryCall final : public RpcCall, public grpc::ServerUnaryReactor {
 
   Co<absl::Status> work() override {
     if (!prepared_.ok()) co_return prepared_.status();
-    absl::StatusOr<grpc::ByteBuffer> answer = co_await Method::answer(hub(), *request_, *prepared_);
-    if (answer.ok()) *answer_ = *std::move(answer);
+    absl::StatusOr<Encoded> answer = co_await Method::answer(hub(), *request_, *prepared_);
+    if (answer.ok()) answer->move_to(answer_);
     co_return answer.status();
   }
 

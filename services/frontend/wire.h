@@ -17,6 +17,21 @@
 
 namespace fermata::frontend {
 
+// An encoded message on its way out. grpc::ByteBuffer has no move: each hand-over would copy it.
+class Encoded {
+ public:
+  Encoded(grpc::ByteBuffer&& bytes) { bytes_.Swap(&bytes); }  // NOLINT: it is one
+  Encoded(Encoded&& other) noexcept { bytes_.Swap(&other.bytes_); }
+  Encoded& operator=(Encoded&& other) noexcept {
+    bytes_.Swap(&other.bytes_);
+    return *this;
+  }
+  void move_to(grpc::ByteBuffer* out) { out->Swap(&bytes_); }
+
+ private:
+  grpc::ByteBuffer bytes_;
+};
+
 // Parses `bytes` into `message`. InvalidArgument names the offending field when it can be told.
 absl::Status decode(const grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 

@@ -1,9 +1,11 @@
 // What fermatad says when it cannot start, and what --check finds.
 #include <signal.h>
 
+#include <sstream>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "services/config/json.h"
 #include "tests/fermatad/daemon_process.h"
 
 namespace fermata {
@@ -66,6 +68,28 @@ TEST(Startup, APortThatIsTakenIsNamed) {
       1, taken.metrics);
   first.signal(SIGTERM);
   EXPECT_EQ(first.wait(), 0);
+}
+
+TEST(Log, AsJsonEveryLineIsAnObject) {
+  const TestFolder folder;
+  folder.write("plugins/\"quoted\".so", "");  // named in a warning
+  const std::string file =
+      folder.write("fermata.yaml", std::string(kFreePorts) +
+                                       "plugins: { folder: plugins }\nlog: { format: json }\n");
+  DaemonProcess process({"--config", file});
+  process.read_line();
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.wait(), 0) << process.errors();
+  int lines = 0;
+  std::istringstream text(process.errors());
+  for (std::string line; std::getline(text, line); ++lines) {
+    const absl::StatusOr<JsonDocument> parsed = parse_json(line);
+    ASSERT_TRUE(parsed.ok()) << line << ": " << parsed.status();
+    for (const char* key : {"time", "level", "message"}) {
+      EXPECT_TRUE(parsed->HasMember(key)) << line;
+    }
+  }
+  EXPECT_GE(lines, 3) << process.errors();
 }
 
 TEST(Check, FindsNothingWrong) {
