@@ -7,6 +7,7 @@
 #define PLUGINS_SDK_PLUGIN_INSTANCE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
