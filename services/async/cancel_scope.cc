@@ -7,7 +7,10 @@ void CancelScope::set_deadline(absl::Time deadline) noexcept {
   if (running_ == nullptr) return;
   Loop& loop = Loop::current();
   if (deadline == absl::InfiniteFuture()) return timer_.disarm();
-  loop.timers().arm(timer_, loop.to_ns(deadline));
+  const std::int64_t deadline_ns = loop.to_ns(deadline);
+  if (deadline_ns > loop.now_ns()) return loop.timers().arm(timer_, deadline_ns);
+  timer_.disarm();
+  cancel(CancelReason::kDeadline);
 }
 
 void CancelScope::enter(Branch& branch) noexcept {

@@ -9,7 +9,9 @@
 #ifndef SERVICES_ASYNC_FOR_EACH_H_
 #define SERVICES_ASYNC_FOR_EACH_H_
 
+#include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <tuple>
@@ -20,12 +22,29 @@
 #include "services/async/check.h"
 #include "services/async/co.h"
 #include "services/async/outcome.h"
+#include "services/async/scope.h"
 #include "services/async/sleep.h"
 #include "services/async/task_group.h"
 #include "services/async/try.h"
 
 namespace fermata {
 namespace detail {
+
+// Goes on at once, unless the scope is cancelled: between items, since one that shields itself, or
+// never waits, would otherwise be followed by all the rest.
+class [[nodiscard]] CancelPoint final : public Suspension {
+ public:
+  CancelPoint() noexcept : Suspension([](Suspension&) noexcept { return true; }) {}
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> frame,
+                     std::uint32_t line = __builtin_LINE()) noexcept {
+    if (!frame.promise().scope->requested()) return false;
+    frame.promise().line = line;
+    return !park(untyped(frame));
+  }
+  void await_resume() const noexcept {}
+};
 
 template <class Iterator, class End, class F, class... A>
 class ForEach {
@@ -37,6 +56,7 @@ class ForEach {
   // Item by item, until there is none left. `limit` of these run at a time.
   static Co<absl::Status> work(ForEach* all) {
     while (!all->empty()) {
+      co_await CancelPoint();
       decltype(auto) item = *all->next_;
       ++all->next_;
       using R = typename decltype(all->call(item))::value_type;

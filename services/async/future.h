@@ -34,6 +34,8 @@ namespace detail {
 // Shared by the promise and its futures; counted without atomics, on one loop.
 template <class T>
 class FutureState final {
+  static_assert(alignof(OrStatus<T>) <= 16, "a result may not be over-aligned");
+
  public:
   using Result = OrStatus<T>;  // StatusOr<T>, or Status for void
 

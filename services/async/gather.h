@@ -139,7 +139,7 @@ class [[nodiscard]] Race final : public Branches<T...> {
   template <std::size_t First, std::size_t... Rest>
   Result winner(std::index_sequence<First, Rest...>) {
     auto& branch = std::get<First>(this->branches_);
-    if (winner_ == &branch) return result<First>(branch.promise());
+    if (winner_ == &branch) return result<First>(branch);
     if constexpr (sizeof...(Rest) > 0) {
       return winner(std::index_sequence<Rest...>());
     } else {
@@ -148,12 +148,12 @@ class [[nodiscard]] Race final : public Branches<T...> {
     }
   }
   template <std::size_t I, class R>
-  static Result result(Promise<R>& promise) {
+  static Result result(BodyBranch<R>& branch) {
     if constexpr (std::is_void_v<R>) {
-      promise.take();
+      branch.take();
       return Result(std::in_place_index<I>);
     } else {
-      return Result(std::in_place_index<I>, promise.take());
+      return Result(std::in_place_index<I>, branch.take());
     }
   }
 

@@ -20,9 +20,8 @@ Continuation Branch::start_now(Join& join) noexcept {
   promise.scope = this;
   promise.continuation = this;
   if (!requested()) return body_;
-  destroy_body();
-  was_cancelled_ = true;
-  return join.branch_ended(*this);
+  unwind();  // wakes through the ring, so that a loop around this lets others run
+  return {};
 }
 
 void Branch::run_start(Runnable* self) noexcept {

@@ -10,9 +10,10 @@
 //
 // Who owns what: the Join and its Branches live in the awaiting frame (Tasks: in the pool), and
 // each Branch owns its body. A Branch ends exactly once, in one of two ways: its body returned
-// (complete), or the loop destroyed it (unwind). It then leaves the Join; when the last has left,
-// the Join ends: it wakes its frame, or, if S has been cancelled and there is no result worth
-// giving, it lets the cancellation of S go on through the awaiting frame.
+// (complete), or the loop destroyed it (unwind). A body that Try ended still holds its locals,
+// which others may wait for, so it is destroyed first. The branch then leaves the Join; when the
+// last has, the Join ends: it wakes its frame, or, if S has been cancelled and there is no result
+// worth giving, it lets the cancellation of S go on through the awaiting frame.
 //
 // Cancelling S while the Join waits is forwarded to the branches, unless shielded. A body whose
 // scope is already cancelled is never started.
@@ -146,15 +147,21 @@ class BodyBranch final : public Branch {
  public:
   explicit BodyBranch(detail::Body<T> body) noexcept : Branch(detail::untyped(body.release())) {}
 
-  detail::Promise<T>& promise() const noexcept {
-    return std::coroutine_handle<detail::Promise<T>>::from_address(body().address()).promise();
+  // What the body returned, or its exception. Requires that it was not cancelled.
+  T take() {
+    if constexpr (kCanBeAbandoned) {
+      if (!abandoned_with_.ok()) return std::move(abandoned_with_);
+    }
+    return promise().take();
   }
   Outcome<Folded<T>> take_outcome() {
     if (was_cancelled()) return Outcome<Folded<T>>::cancelled(reason());
+    if (!abandoned_with_.ok()) return Outcome<Folded<T>>::error(std::move(abandoned_with_));
     return detail::outcome_of(promise());
   }
   absl::Status failure() const noexcept override {
     if (was_cancelled()) return absl::OkStatus();
+    if (!abandoned_with_.ok()) return abandoned_with_;
     if (const std::exception_ptr exception = promise().exception()) {
       return detail::exception_status(exception);
     }
@@ -164,6 +171,33 @@ class BodyBranch final : public Branch {
       return detail::status_of(promise().value());
     }
   }
+
+ private:
+  static constexpr bool kCanBeAbandoned = !std::is_same_v<T, Folded<T>>;  // by Try
+
+  detail::Promise<T>& promise() const noexcept {
+    return std::coroutine_handle<detail::Promise<T>>::from_address(body().address()).promise();
+  }
+  Continuation complete() noexcept override {
+    if constexpr (kCanBeAbandoned) {
+      if (promise().abandoned) [[unlikely]] {
+        // The coroutine that failed is still on its way out, and part of what is to be destroyed:
+        // control is transferred to let_go() first.
+        run = &BodyBranch::let_go;
+        return handle();
+      }
+    }
+    return Branch::complete();
+  }
+  static void let_go(Runnable* self) noexcept {
+    BodyBranch& branch = *static_cast<BodyBranch*>(self);
+    if constexpr (kCanBeAbandoned) branch.abandoned_with_ = detail::status_of(branch.take());
+    branch.destroy_body();
+    const std::coroutine_handle<> next = branch.join()->branch_ended(branch).resolve();
+    if (next) Loop::current().ready(next);
+  }
+
+  absl::Status abandoned_with_;  // what a body that Try ended left
 };
 
 }  // namespace fermata

@@ -27,7 +27,10 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   while (root_->size() != 0) turn();
   run_deliveries();
   absl::Status status = main.outcome().status();
-  if (status.ok()) status = root_->status();
+  // What cancelled main says more than that it was cancelled.
+  if ((status.ok() || main.outcome().cancelled()) && !root_->status().ok()) {
+    status = root_->status();
+  }
   root_.reset();
   return finish(std::move(status));
 }

@@ -45,6 +45,8 @@ class PromiseBase {
   Scope* scope = nullptr;
   const char* function = "";
   std::uint32_t line = 0;
+  // Try ended it in the middle: there is a result, and its locals are still alive.
+  bool abandoned = false;
 
  protected:
   // What a finished coroutine left behind. Here, in the padding, to keep promises small.

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -29,6 +30,9 @@ namespace fermata {
 
 template <class T, class Store = detail::FifoStore<T>>
 class Queue {
+  static_assert(std::is_nothrow_move_constructible_v<T>,
+                "an item goes from frame to frame, and may not throw on its way: queue a pointer");
+
  public:
   explicit Queue(std::size_t max_size) : max_size_(max_size), store_(max_size) {
     FERMATA_CHECK(max_size > 0, "a queue needs room for at least one item");

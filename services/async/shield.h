@@ -32,7 +32,7 @@ template <class T>
 class RunShielded final : public RunOne<T, Shield> {
  public:
   using RunOne<T, Shield>::RunOne;
-  T await_resume() { return this->branch_.promise().take(); }
+  T await_resume() { return this->branch_.take(); }
 };
 
 template <class T>

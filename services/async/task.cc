@@ -17,6 +17,7 @@ TaskBase::TaskBase(std::string_view name) : Branch(nullptr), id_(Loop::current()
 }
 
 TaskBase::~TaskBase() {
+  if (!done_) Loop::current().task_ended();  // an argument threw: it was never started
   if (owns_name_) fermata_frame_free(const_cast<char*>(name_), std::strlen(name_) + 1);
 }
 

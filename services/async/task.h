@@ -43,11 +43,17 @@ class TaskBase : public Branch {
   void drop_reference() noexcept {
     if (--references_ == 0) delete_block();
   }
+  bool last_reference() const noexcept { return references_ == 1; }
 
   // A coroutine waiting for the end of a task.
   class Joiner : public ListedWait {
    public:
-    explicit Joiner(TaskBase& task) noexcept : task_(&task) {}
+    // Holds the task: its handles may go while it is awaited.
+    explicit Joiner(TaskBase& task) noexcept : task_(&task) { task.add_reference(); }
+    ~Joiner() {
+      unlink();
+      task_->drop_reference();
+    }
     bool await_ready() const noexcept { return task_->done(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> frame,
@@ -96,6 +102,13 @@ template <class T>
 class TaskState : public TaskBase {
  public:
   virtual Outcome<T>& outcome() noexcept = 0;  // requires done()
+  // For one who gives up its reference: moved, unless somebody else may still look at it.
+  Outcome<T> take_outcome() {
+    if constexpr (std::is_copy_constructible_v<Outcome<T>>) {
+      if (!this->last_reference()) return outcome();
+    }
+    return std::move(outcome());
+  }
 
  protected:
   using TaskBase::TaskBase;
@@ -105,13 +118,19 @@ class TaskState : public TaskBase {
 // R is what the coroutine returns, T = Folded<R> what the task is for.
 template <class R, class Call>
 class TaskBlock final : public TaskState<Folded<R>> {
+  static_assert(alignof(Call) <= 16, "an argument of a task may not be over-aligned");
   using O = Outcome<Folded<R>>;
 
  public:
   template <class F, class... A>
   explicit TaskBlock(std::string_view name, F fn, A&&... args)
       : TaskState<Folded<R>>(name), call_(std::move(fn), std::forward<A>(args)...) {
-    this->adopt(untyped(call_.call().release().release()));
+    try {
+      this->adopt(untyped(call_.call().release().release()));
+    } catch (...) {  // a parameter threw: it was never a task
+      std::destroy_at(&call_);
+      throw;
+    }
   }
 
   static void* operator new(std::size_t bytes) noexcept { return fermata_frame_alloc(bytes); }
@@ -187,11 +206,8 @@ class Task {
   };
   class OwningJoin : public TaskBase::Joiner {
    public:
-    explicit OwningJoin(Task task) noexcept : Joiner(task.state()), handle_(std::move(task)) {}
-    Outcome<T> await_resume() { return std::move(handle_.state().outcome()); }
-
-   private:
-    Task handle_;
+    explicit OwningJoin(Task task) noexcept : Joiner(task.state()) {}
+    Outcome<T> await_resume() { return static_cast<detail::TaskState<T>*>(task_)->take_outcome(); }
   };
   Join operator co_await() const& noexcept { return Join(state()); }
   OwningJoin operator co_await() && noexcept { return OwningJoin(std::move(*this)); }

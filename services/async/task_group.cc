@@ -13,6 +13,8 @@ constexpr std::size_t kErrorsInMessage = 8;
 
 void TaskGroup::launch(TaskBase& task) noexcept {
   if (closed_ != CancelReason::kNone) return task.drop_unstarted(closed_);
+  // All have ended and the awaiting coroutine is about to run: too late.
+  if (is_parked() && ended()) return task.drop_unstarted(CancelReason::kRequested);
   task.add_reference();
   task.start_soon(*this);
 }

@@ -37,8 +37,8 @@ class TaskGroup : public Join {
  public:
   // Starts fn(args...) as a task, behind what is ready now. fn is a function, a member function
   // with its object's pointer first, or a lambda without captures. The arguments are stored with
-  // the task as fn's parameter types (callable.h). In a group that is being cancelled nothing is
-  // started: the task is already done, as cancelled.
+  // the task as fn's parameter types (callable.h). In a group that is being cancelled, or whose
+  // last child has just ended, nothing is started: the task is already done, as cancelled.
   template <class F, class... A>
   auto spawn(F fn, A&&... args) {
     return spawn_named(std::string_view(), fn, std::forward<A>(args)...);

@@ -63,6 +63,7 @@ class [[nodiscard]] TryAwaiter final : public Completion {
     const absl::Status& status = status_of(child_.promise().value());
     if (status.ok()) return parent_;
     fail_(parent_, status);
+    parent_.promise().abandoned = true;
     return parent_.promise().continuation;
   }
   std::coroutine_handle<> awaiting() const noexcept override { return parent_; }

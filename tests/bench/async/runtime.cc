@@ -9,6 +9,7 @@
 //   R4 a million tasks asleep
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -323,7 +324,7 @@ Co<absl::Status> r8() {
       loop.post(nodes[i]);
       while (seen.load(std::memory_order_acquire) <= i) {
       }
-      usleep(100);  // so that the loop falls asleep again
+      poll(nullptr, 0, 1);  // so that the loop falls asleep again
     }
   });
   co_await done.wait();
