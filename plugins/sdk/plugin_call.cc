@@ -73,8 +73,7 @@ fermata_status PluginCall::await_wake() noexcept {
   fermata_status status =
       host().await_wake(handle_, kWakeToken, told_to_stop_ ? FERMATA_OP_SHIELD : 0);
   if (status == FERMATA_E_CANCELLED) {  // cancelled since the last event
-    told_to_stop_ = true;
-    request(CancelReason::kRequested);
+    stop(host().is_cancelled(handle_));
     status = host().await_wake(handle_, kWakeToken, FERMATA_OP_SHIELD);
   }
   waiting_ = status == FERMATA_OK;
@@ -88,8 +87,12 @@ void PluginCall::handle_event(const fermata_event& event) noexcept {
   }
   waiting_ = false;
   if (event.status != FERMATA_E_CANCELLED || ended_) return;
+  stop(static_cast<uint32_t>(event.value));
+}
+
+void PluginCall::stop(uint32_t reason) noexcept {
   told_to_stop_ = true;
-  switch (event.value) {
+  switch (reason) {
     case FERMATA_CANCEL_DEADLINE:
       return request(CancelReason::kDeadline);
     case FERMATA_CANCEL_SHUTDOWN:

@@ -66,6 +66,7 @@ class PluginCall final : public Call, public Branch {
   fermata_status deliver_result() noexcept;
 
  private:
+  void stop(uint32_t reason) noexcept;
   fermata_status deliver_error(const absl::Status& status) noexcept;
 
   PluginInstance& instance_;

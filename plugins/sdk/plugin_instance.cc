@@ -34,6 +34,7 @@ fermata_status PluginInstance::open(std::string_view config) noexcept {
     status = detail::exception_status(std::current_exception());
   }
   if (status.ok()) return FERMATA_OK;
+  parts_->background.cancel(CancelReason::kShutdown);  // before what create() spawned can begin
   fermata_failure failure{};
   failure.struct_size = sizeof failure;
   failure.code = static_cast<uint32_t>(status.code());

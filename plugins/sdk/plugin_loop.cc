@@ -14,7 +14,7 @@ PluginLoop::PluginLoop(const fermata_host& host, fermata_instance* instance)
     : host_(host), instance_(instance), root_(host.instance_call(instance)) {
   anchor_clock(absl::FromUnixNanos(host_.unix_ns(instance_)),
                static_cast<int64_t>(host_.now_ns(instance_)));
-  listen();
+  (void)listen();
 }
 
 PluginLoop::~PluginLoop() {
@@ -92,8 +92,7 @@ bool PluginLoop::handle(const fermata_event& event) noexcept {
         drop_waker();
         return true;
       }
-      listen();
-      return false;
+      return !listen();
     default:
       return false;  // a later minor's
   }
@@ -134,14 +133,14 @@ void PluginLoop::run_blocking(uint64_t token) noexcept {
 
 // Takes what was posted and makes sure that the next post finds a waker. Only here: an entry of the
 // host for any other reason leaves the queue asleep, and pays for no atomic.
-void PluginLoop::listen() noexcept {
+bool PluginLoop::listen() noexcept {
   fermata_waker* waker = nullptr;
-  if (host_.waker_new(root_, next_token_++, 0, &waker) == FERMATA_OK) {
-    waker_.store(waker, std::memory_order_relaxed);  // published by fall_asleep()'s release
-  }
+  const bool open = host_.waker_new(root_, next_token_++, 0, &waker) == FERMATA_OK;
+  if (open) waker_.store(waker, std::memory_order_relaxed);  // published by fall_asleep()'s release
   do {
     (void)run_posted();
   } while (!posts_.fall_asleep());
+  return open;
 }
 
 // Any thread. It has replaced the queue's "asleep", which listen() stored with release after it

@@ -64,7 +64,8 @@ class PluginLoop final : public Loop {
   void run_until_idle() noexcept;
   void ask_for_timer(int64_t deadline_ns) noexcept;
   void drop_timers() noexcept;
-  void listen() noexcept;
+  // False: the instance is being closed, there will be no more wakers.
+  bool listen() noexcept;
   void drop_waker() noexcept;
   std::int64_t read_clock_ns() noexcept override;
   void wake_from_sleep() noexcept override;

@@ -7,6 +7,7 @@
 #include "services/config/str_cat.h"
 #include "services/fermatad/log.h"
 #include "services/fermatad/metric_sources.h"
+#include "services/fermatad/plugin_metric_source.h"
 #include "services/fermatad/signals.h"
 #include "services/fermatad/version.h"
 
@@ -129,6 +130,7 @@ std::vector<Scrape::Source> Daemon::metric_sources() {
       [this](Families& out) { add_engine_metrics(engine_->stats(), loop_.now(), out); },
       [this](Families& out) { add_store_metrics(store_.stats(), out); },
       [this](Families& out) { add_stage_metrics(stages_, out); },
+      [this](Families& out) { add_plugin_metrics(stages_, out); },
       [this](Families& out) {
         if (server_ != nullptr) add_rpc_metrics(server_->counters(), out);
       },
