@@ -19,7 +19,13 @@ class Object {
   }
   // JSON that is there already: payloads, nested objects, arrays.
   void raw(std::string_view key, std::string_view json) {
-    if (!json.empty()) append(&out_, out_ == "{" ? "" : ",", json_quote(key), ":", json);
+    if (json.empty()) return;
+    // A line break in JSON is only ever layout, and these documents are one a line.
+    std::string line(json);
+    for (char& c : line) {
+      if (c == '\n' || c == '\r') c = ' ';
+    }
+    append(&out_, out_ == "{" ? "" : ",", json_quote(key), ":", line);
   }
   void number(std::string_view key, int64_t value) {
     if (value != 0) raw(key, cat(value));

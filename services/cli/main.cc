@@ -57,7 +57,10 @@ ExitCode run_locally(Options options) {
     if (!options.quiet) err.write_line(cat("fermata: ", refusal));
   }
   Session session(std::move(options), "this process", Session::connect((*local)->address()));
-  return dispatch(session);
+  const ExitCode code = dispatch(session);
+  // Left in a hurry: a loop that is stuck must not keep us here.
+  if (code == ExitCode::kInterrupted) std::_Exit(static_cast<int>(code));
+  return code;
 }
 
 ExitCode fermata_main(int argc, char** argv) {

@@ -221,12 +221,8 @@ class Cli(unittest.TestCase):
         self.assertIn("naps → done", self.fermata("pipelines").stdout)
         self.assertIn("time/delay", self.fermata("pipelines", "many").stdout)
         self.assertIn("http/get", self.fermata("plugins").stdout)
-        rest, decoder, names = self.fermata("--json", "plugins").stdout, json.JSONDecoder(), []
-        while rest.strip():
-            plugin, end = decoder.raw_decode(rest.lstrip())
-            names.append(plugin["name"])
-            rest = rest.lstrip()[end:]
-        self.assertIn("plugins/http", names)
+        lines = self.fermata("--json", "plugins").stdout.splitlines()
+        self.assertIn("plugins/http", [json.loads(line)["name"] for line in lines])
 
 
 class Local(unittest.TestCase):
