@@ -48,7 +48,8 @@ def show_pages(urls, result, width):
 
 
 def show_dead(urls, result, width):
-    rows = [(url, error["attempts"], error["message"])
+    # The message names the URL again; the table has it already.
+    rows = [(url, error["attempts"], error["message"].partition(url + ": ")[2] or error["message"])
             for url, error in zip(urls, result["errors"]) if error is not None]
     if rows:
         room = max(20, (width - 12) // 2)

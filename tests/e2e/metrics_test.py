@@ -62,6 +62,7 @@ class Prometheus:
             found = re.search(r'msg="Listening on" address=(\S+)', line)
             if found:
                 self.address = found.group(1)
+            if "Server is ready to receive web requests" in line:
                 break
         else:
             raise AssertionError("prometheus did not start:\n" + "".join(log))

@@ -40,7 +40,7 @@ def closed_port():
 class Scrape(unittest.TestCase):
     def test_hundreds_of_pages_gather_and_dead_ones_are_settled_errors(self):
         pages = {"/page/%d" % n: page(n) for n in range(PAGES)}
-        with Daemon(pipelines={"scrape": SCRAPE}) as daemon, WebServer(pages) as web:
+        with Daemon(pipelines={"scrape": SCRAPE}) as daemon, WebServer(pages, together=64) as web:
             urls = [web.url(path) for path in pages]
             dead = {
                 10: web.url("/missing"),
@@ -58,8 +58,8 @@ class Scrape(unittest.TestCase):
             fetch = ended.stages[0]
             self.assertEqual((fetch.total, fetch.done, fetch.failed),
                              (len(urls), len(urls), len(dead)))
-            self.assertLessEqual(web.most_at_once, 64)
-            self.assertGreater(web.most_at_once, 1)
+            # Fewer would have waited for ever at the server, more would break `parallel`.
+            self.assertEqual(web.most_at_once, 64)
             print("%d pages fetched, at most %d at once" % (PAGES, web.most_at_once))
 
     def check_result(self, urls, dead, result):

@@ -7,11 +7,13 @@ class WebServer:
     """with WebServer(pages={"/a": b"<html>..."}) as web: web.url("/a")
 
     Other paths: /status/NNN answers that code; /slow never answers; /flaky/N answers 503 the first N
-    times; /gate holds every request until `gate` of them are there, and then answers all.
+    times; /gate holds every request until `gate` of them are there, and then answers all. With
+    `together`, pages are held too, until that many requests are there for the first time.
     """
 
-    def __init__(self, pages=None, gate=1):
+    def __init__(self, pages=None, gate=1, together=1):
         self.pages = pages or {}
+        self.together = together
         self.requests = 0
         self.now = 0
         self.most_at_once = 0
@@ -40,6 +42,7 @@ class WebServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._gate = asyncio.Event()
+        self._together = asyncio.Event()
         self._tasks = set()
         server = await asyncio.start_server(self._client, "127.0.0.1", 0, backlog=2048)
         self.port = server.sockets[0].getsockname()[1]
@@ -75,6 +78,9 @@ class WebServer:
 
     async def _answer(self, path):
         if path in self.pages:
+            if self.now >= self.together:
+                self._together.set()
+            await self._together.wait()
             return 200, self.pages[path]
         if path.startswith("/status/"):
             return int(path.rpartition("/")[2]), b"as you like"
