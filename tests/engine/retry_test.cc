@@ -27,7 +27,8 @@ Co<absl::Status> recovers(Harness& h) {
   EXPECT_EQ(h.clock.now() - began, absl::Milliseconds(300));  // 100 + 200
   EXPECT_EQ(h.world.started, 3);
   EXPECT_EQ(job->stages.at(0).retries, 2);
-  const StageStats& stats = h.engine.stats().pipelines.at("retries").stages.at("one");
+  const EngineStats engine = h.engine.stats();
+  const StageStats& stats = engine.pipelines.at("retries").stages.at("one");
   EXPECT_EQ(stats.attempts[static_cast<size_t>(AttemptResult::kRetried)], 2u);
   EXPECT_EQ(stats.attempts[static_cast<size_t>(AttemptResult::kOk)], 1u);
   co_return absl::OkStatus();
