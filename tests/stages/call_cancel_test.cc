@@ -210,7 +210,9 @@ TEST_F(CallRules, CancelAtAnyMomentEndsTheCall) {
           for (int ms = 0; ms < 8; ++ms) {
             absl::StatusOr<StageOutcome> outcome =
                 co_await cancelled_after(host, absl::Milliseconds(ms) / 2);
-            if (ms == 0) EXPECT_FALSE(outcome.ok());
+            if (ms == 0) {
+              EXPECT_FALSE(outcome.ok());
+            }
           }
           co_return absl::OkStatus();
         },

@@ -142,7 +142,9 @@ TEST_F(CallRules, DescriptorsArePolledOnce) {
     return FERMATA_PENDING;
   };
   plugin.on_resume = [ours](ScriptedCall& job, const fermata_event&) {
-    if (job.events == 1) EXPECT_EQ(::write(ours, "x", 1), 1);
+    if (job.events == 1) {
+      EXPECT_EQ(::write(ours, "x", 1), 1);
+    }
     return job.events == 2 ? FERMATA_OK : FERMATA_PENDING;
   };
   run([](PluginHost& host, CallRules& test) -> Co<absl::Status> {
