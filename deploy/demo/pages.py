@@ -8,6 +8,8 @@ import subprocess
 
 ENOUGH = 200
 MOST = 400
+# Far below what http/get takes for one body: a manual in one page of many MiB is refused, rightly.
+MAX_BYTES = 1 << 20
 DOC = "/usr/share/doc"
 # Brought in when a machine is set up not to keep documentation, as container images are.
 EXTRA = "git-doc"
@@ -75,6 +77,8 @@ def find_pages():
             roots.append((extra, "/extra"))
     for root, prefix in roots:
         for file in html_files(root):
+            if os.path.getsize(file) > MAX_BYTES:
+                continue
             path = prefix + file[len(root):]
             by_package.setdefault(path.split("/")[2], []).append(Page(file, path))
     # One page of each package in turn, so that one big package does not make up all of them.
