@@ -178,6 +178,17 @@ void EpollLoop::unwatch(IoWatch& watch) noexcept {
   // epoll may still hold the interest: it fires at most once more, for nobody, and is one shot.
 }
 
+void EpollLoop::forget(int fd) noexcept {
+  const std::size_t index = static_cast<std::size_t>(fd);
+  if (index >= watched_.size()) return;
+  while (IoWatch* watch = watched_[index].watches) {
+    watched_[index].watches = watch->next;
+    --watching_;
+    watch->error = EBADF;
+    watch->fired(*watch);
+  }
+}
+
 void EpollLoop::offload(OffloadJob& job) noexcept {
   ++stats_.offloads;
   pool_->submit(job);

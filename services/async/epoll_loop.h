@@ -28,6 +28,7 @@ class EpollLoop final : public MainLoop {
 
   int watch(IoWatch& watch) noexcept override;
   void unwatch(IoWatch& watch) noexcept override;
+  void forget(int fd) noexcept override;
   void offload(OffloadJob& job) noexcept override;
   bool withdraw(OffloadJob& job) noexcept override;
 

@@ -8,12 +8,12 @@
 namespace fermata {
 
 void IoReady::start() noexcept {
-  const int error = Loop::current().watch(*this);
-  if (error == 0) {
+  const int refused = Loop::current().watch(*this);
+  if (refused == 0) {
     watching_ = true;
     return;
   }
-  if (error != EPERM) error_ = error;  // EPERM: a file, always ready
+  if (refused != EPERM && refused != EALREADY) error = refused;
   wake();
 }
 
@@ -24,9 +24,9 @@ void IoReady::on_ready(IoWatch& watch) noexcept {
 }
 
 absl::Status IoReady::await_resume() const {
-  if (error_ == 0) return absl::OkStatus();
+  if (error == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("cannot wait for descriptor ", fd, ": ",
-                                                 std::strerror(error_),
+                                                 std::strerror(error),
                                                  "; pass an open socket, pipe or file"));
 }
 

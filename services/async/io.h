@@ -19,8 +19,8 @@ namespace fermata {
 
 class [[nodiscard]] IoReady final : public Suspension, private IoWatch {
  public:
-  IoReady(int fd, IoWatch::Interest interest) noexcept
-      : Suspension(&IoReady::stop), IoWatch(fd, interest, &IoReady::on_ready) {}
+  IoReady(int fd, Interest interest, Mode mode = Mode::kOneShot) noexcept
+      : Suspension(&IoReady::stop), IoWatch(fd, interest, &IoReady::on_ready, mode) {}
   ~IoReady() { unwatch(); }
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -42,7 +42,6 @@ class [[nodiscard]] IoReady final : public Suspension, private IoWatch {
     return true;
   }
   bool watching_ = false;
-  int error_ = 0;
 };
 
 // Wakes when a read would not block. On cancel: at once. On shutdown: as cancelled.

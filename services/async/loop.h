@@ -57,11 +57,18 @@ struct LoopStats {
 // A frame's wait for a descriptor. In the awaiting frame; linked into the loop's table.
 struct IoWatch {
   enum class Interest : std::uint8_t { kRead, kWrite };
+  // kOneShot: asks the kernel now. For any descriptor, whoever closes it, whenever.
+  // kEdge: waits for news since the last such wait. Cheap, but only for a Descriptor, which tells
+  // the loop before it closes, and only after a call said EAGAIN or moved less than it was asked
+  // to.
+  enum class Mode : std::uint8_t { kOneShot, kEdge };
   using Fired = void (*)(IoWatch&) noexcept;
-  IoWatch(int fd, Interest interest, Fired fired) noexcept
-      : fd(fd), interest(interest), fired(fired) {}
+  IoWatch(int fd, Interest interest, Fired fired, Mode mode = Mode::kOneShot) noexcept
+      : fd(fd), interest(interest), mode(mode), fired(fired) {}
   int fd;
   Interest interest;
+  Mode mode;
+  int error = 0;            // when fired: an errno if the wait failed, EBADF: it was closed
   Fired fired;              // called once, on the loop thread, after the loop unlinked the watch
   IoWatch* next = nullptr;  // the loop's own
   std::uint64_t token = 0;  // the loop's own
@@ -123,9 +130,13 @@ class Loop {
   // Trampoline builds only (transfer.h): what runs when the current coroutine has let go.
   std::coroutine_handle<> next_transfer = nullptr;
 
-  // Starts watching; returns 0, or an errno: EPERM for a descriptor that is always ready (a file).
+  // Starts watching; returns 0, or an errno: EPERM for a descriptor that is always ready (a file),
+  // EALREADY for one whose readiness was remembered (kEdge). Then nothing is watched: try the call.
   virtual int watch(IoWatch& watch) noexcept = 0;
   virtual void unwatch(IoWatch& watch) noexcept = 0;
+  // The owner of a descriptor that was watched with kEdge is about to close it: who still waits for
+  // it is fired with EBADF, and nothing of it is remembered when its number comes again.
+  virtual void forget(int /*fd*/) noexcept {}
   virtual void offload(OffloadJob& job) noexcept = 0;
   // True: the job had not begun and never will. False: it is running, or done and on its way back.
   virtual bool withdraw(OffloadJob& job) noexcept = 0;

@@ -134,6 +134,18 @@ void SimLoop::unwatch(IoWatch& watch) noexcept {
   watches_.erase(std::find(watches_.begin(), watches_.end(), &watch));
 }
 
+void SimLoop::forget(int fd) noexcept {
+  for (;;) {
+    const auto waits = std::find_if(watches_.begin(), watches_.end(),
+                                    [fd](const IoWatch* watch) { return watch->fd == fd; });
+    if (waits == watches_.end()) return;
+    IoWatch* watch = *waits;
+    watches_.erase(waits);
+    watch->error = EBADF;
+    watch->fired(*watch);
+  }
+}
+
 void SimLoop::offload(OffloadJob& job) noexcept {
   ++stats_.offloads;
   Call& call = calls_.emplace_back(*this, job);
