@@ -51,6 +51,7 @@ class PluginLoop final : public Loop {
   const fermata_host& host() const noexcept { return host_; }
   fermata_instance* instance() const noexcept { return instance_; }
 
+  const char* kind() const noexcept override { return "plugin"; }
   int watch(IoWatch& watch) noexcept override;
   void unwatch(IoWatch& watch) noexcept override;
   void offload(OffloadJob& job) noexcept override;

@@ -63,6 +63,14 @@ class Descriptor {
     watch.mode = IoWatch::Mode::kEdge;
     return Loop::current().watch(watch);
   }
+  // To be called before a system call that reads (or writes): whatever became ready until then is
+  // answered by it, and the next wait is for what comes after. Without it a wait may end for
+  // nothing, once. readable() and writable() do it when they end.
+  void clear_news(IoWatch::Interest interest) noexcept {
+    if (loop_ != nullptr && loop_ == Loop::current_or_null()) {
+      Loop::current().clear_news(fd_, interest);
+    }
+  }
 
  private:
   IoReady wait(IoWatch::Interest interest) noexcept {

@@ -1,94 +1,55 @@
 #include "services/async/epoll_loop.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
-#include "absl/time/clock.h"
 #include "services/async/check.h"
 
 namespace fermata {
 namespace {
 
+static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLRDHUP == POLLRDHUP &&
+                  EPOLLHUP == POLLHUP && EPOLLERR == POLLERR,
+              "the table of waits speaks of poll's events");
+
 constexpr int kEventsPerPoll = 128;
-// The kernel and the clock are asked after this many steps, or when nothing is ready.
-constexpr std::size_t kStepsPerPoll = 64;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
-std::uint32_t interest_mask(const IoWatch& watch) noexcept {
-  return watch.interest == IoWatch::Interest::kRead ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
+// The number, and whose: an event of the owner before must not reach the one after.
+std::uint64_t pack(int fd, std::uint32_t generation) noexcept {
+  return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(fd);
 }
 
 }  // namespace
 
 EpollLoop::EpollLoop(std::size_t offload_threads)
-    : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
-      event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      pool_(std::in_place, *this, offload_threads) {
+    : KernelLoop(offload_threads), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
   FERMATA_CHECK(epoll_fd_ >= 0, "epoll_create1 failed: too many open files?");
-  FERMATA_CHECK(event_fd_ >= 0, "eventfd failed: too many open files?");
   epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = event_fd_;
-  const int error = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event);
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = pack(wake_fd_.fd(), 0);
+  const int error = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_.fd(), &event);
   FERMATA_CHECK(error == 0, "epoll does not take an eventfd");
-  busy_since_ns_ = read_clock_ns();
-  anchor_clock(absl::Now(), busy_since_ns_);
 }
 
 EpollLoop::~EpollLoop() {
-  FERMATA_CHECK(watching_ == 0, "a loop was destroyed while a coroutine waited for a descriptor");
-  pool_.reset();  // its threads may still be about to wake this loop
-  drop_posted();
-  close(event_fd_);
+  stop_threads();
   close(epoll_fd_);
 }
 
-std::int64_t EpollLoop::read_clock_ns() noexcept {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * kNsPerSecond + time.tv_nsec;
-}
-
-void EpollLoop::turn() noexcept {
-  ++stats_.turns;
-  // Waiting comes first: after the steps, the caller must be able to see that its work is done.
-  if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
-  run_deliveries();
-  steps_since_poll_ += run_ready(kTurnSteps);
-}
-
-void EpollLoop::poll() noexcept {
-  steps_since_poll_ = 0;
-  run_posted();
-  refresh_clock();
-  stats_.busy_ns += now_ns() - busy_since_ns_;
-  busy_since_ns_ = now_ns();
-  fire_timers();
-  if (!idle()) {
-    if (watching_ != 0) poll_kernel(0);
-    return;
-  }
-  const std::int64_t deadline_ns = next_deadline_ns();
-  const std::int64_t before_ns = now_ns();
-  if (deadline_ns <= before_ns) return;
-  if (!posts_.fall_asleep()) return;
-  poll_kernel(deadline_ns == TimerHeap::kNever ? -1 : deadline_ns - before_ns);
-  refresh_clock();
-  stats_.idle_ns += now_ns() - before_ns;
-  busy_since_ns_ = now_ns();
-  ++stats_.wakeups;
-  run_posted();
-  fire_timers();
-}
-
-// Waits for at most `wait_ns`; negative: until something happens.
 void EpollLoop::poll_kernel(std::int64_t wait_ns) noexcept {
   epoll_event events[kEventsPerPoll];
+  const int count = wait_for_events(events, wait_ns);
+  for (int i = 0; i < count; ++i) dispatch(events[i]);
+}
+
+int EpollLoop::wait_for_events(epoll_event* events, std::int64_t wait_ns) noexcept {
   int count = -1;
   if (has_pwait2_) {
     const timespec wait{wait_ns / kNsPerSecond, wait_ns % kNsPerSecond};
@@ -103,102 +64,71 @@ void EpollLoop::poll_kernel(std::int64_t wait_ns) noexcept {
         epoll_wait(epoll_fd_, events, kEventsPerPoll, wait_ns < 0 ? -1 : static_cast<int>(wait_ms));
   }
   FERMATA_CHECK(count >= 0 || errno == EINTR, "epoll_wait failed");
-  for (int i = 0; i < count; ++i) dispatch(events[i]);
+  return count;
 }
 
 void EpollLoop::dispatch(const epoll_event& event) noexcept {
-  const int fd = event.data.fd;
-  if (fd == event_fd_) {
-    std::uint64_t count = 0;
-    (void)!read(event_fd_, &count, sizeof count);
-    return;
-  }
-  watched_[static_cast<std::size_t>(fd)].armed = 0;  // one shot
-  // A callback may watch and unwatch, this descriptor too: the search starts again after each, and
-  // what was added meanwhile has its turn next time.
-  const std::uint64_t newest = watches_made_;
-  while (IoWatch* watch = take_ready(fd, event.events, newest)) watch->fired(*watch);
-  Watched& watched = watched_[static_cast<std::size_t>(fd)];
-  if (watched.watches != nullptr && watched.armed == 0) rearm(fd, watched);
+  const int fd = static_cast<int>(static_cast<std::uint32_t>(event.data.u64));
+  if (fd == wake_fd_.fd()) return;
+  WatchTable::Entry& entry = table_.entry(fd);
+  if (entry.generation != event.data.u64 >> 32) return;
+  if (entry.edge) return report(fd, event.events);
+  entry.armed = 0;  // one shot
+  table_.fire(fd, event.events);
+  WatchTable::Entry& after = table_.entry(fd);
+  if (after.watches != nullptr && !after.edge && after.armed == 0) rearm_once(fd, after);
 }
 
-IoWatch* EpollLoop::take_ready(int fd, std::uint32_t events, std::uint64_t newest) noexcept {
-  IoWatch** link = &watched_[static_cast<std::size_t>(fd)].watches;
-  for (; *link != nullptr; link = &(*link)->next) {
-    IoWatch* watch = *link;
-    if (watch->token > newest) continue;
-    if ((events & (interest_mask(*watch) | EPOLLERR | EPOLLHUP)) == 0) continue;
-    *link = watch->next;
-    --watching_;
-    return watch;
-  }
-  return nullptr;
-}
-
-// Tells epoll what is wanted of `fd` now. A descriptor that was closed, and perhaps opened again,
-// since has left epoll by itself: whichever of MOD and ADD fails, the other is right.
-int EpollLoop::rearm(int fd, Watched& watched) noexcept {
+int EpollLoop::tell(int fd, WatchTable::Entry& entry, std::uint32_t events) noexcept {
   epoll_event event{};
-  event.events = EPOLLONESHOT;
-  event.data.fd = fd;
-  for (const IoWatch* watch = watched.watches; watch != nullptr; watch = watch->next) {
-    event.events |= interest_mask(*watch);
+  event.events = events;
+  event.data.u64 = pack(fd, entry.generation);
+  const bool told = std::exchange(entry.told, true);
+  if (epoll_ctl(epoll_fd_, told ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) return 0;
+  if (errno != (told ? ENOENT : EEXIST)) return errno;
+  return epoll_ctl(epoll_fd_, told ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : errno;
+}
+
+// Changing what is asked of a descriptor makes epoll look at it again: no edge is lost.
+int EpollLoop::arm(int fd, WatchTable::Entry& entry, std::uint32_t events) noexcept {
+  std::uint32_t armed = events;
+  if (entry.edge) armed |= entry.armed;
+  for (const IoWatch* watch = entry.watches; watch != nullptr; watch = watch->next) {
+    armed |= WatchTable::mask(watch->interest);
   }
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0) {
-    if (errno != ENOENT) return errno;
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) return errno;
-  }
-  watched.armed = event.events;
+  if (const int error = tell(fd, entry, armed | EPOLLET); error != 0) return error;
+  entry.edge = true;
+  entry.armed = armed;
   return 0;
 }
 
-int EpollLoop::watch(IoWatch& watch) noexcept {
-  if (watch.fd < 0) return EBADF;
-  const std::size_t index = static_cast<std::size_t>(watch.fd);
-  if (index >= watched_.size()) watched_.resize(std::max(index + 1, 2 * watched_.size()));
-  Watched& watched = watched_[index];
-  watch.token = ++watches_made_;
-  watch.next = watched.watches;
-  watched.watches = &watch;
-  const int error = rearm(watch.fd, watched);
-  if (error != 0) {
-    watched.watches = watch.next;
-    return error;
+void EpollLoop::disarm(int fd, WatchTable::Entry&) noexcept {
+  // Closing would do, unless somebody holds a copy: then events would go on coming.
+  (void)epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+int EpollLoop::rearm_once(int fd, WatchTable::Entry& entry) noexcept {
+  std::uint32_t events = EPOLLONESHOT;
+  for (const IoWatch* watch = entry.watches; watch != nullptr; watch = watch->next) {
+    events |= WatchTable::mask(watch->interest);
   }
-  ++watching_;
+  if (const int error = tell(fd, entry, events); error != 0) return error;
+  entry.armed = events;
   return 0;
 }
 
-void EpollLoop::unwatch(IoWatch& watch) noexcept {
-  Watched& watched = watched_[static_cast<std::size_t>(watch.fd)];
-  IoWatch** link = &watched.watches;
-  while (*link != &watch) link = &(*link)->next;
-  *link = watch.next;
-  --watching_;
+int EpollLoop::watch_once(IoWatch& watch) noexcept {
+  table_.link(watch);
+  WatchTable::Entry& entry = table_.entry(watch.fd);
+  const int error = entry.edge ? arm(watch.fd, entry, WatchTable::mask(watch.interest))
+                               : rearm_once(watch.fd, entry);
+  if (error != 0) table_.unlink(watch);
+  return error;
+}
+
+void EpollLoop::unwatch_once(IoWatch& watch) noexcept {
   // epoll may still hold the interest: it fires at most once more, for nobody, and is one shot.
-}
-
-void EpollLoop::forget(int fd) noexcept {
-  const std::size_t index = static_cast<std::size_t>(fd);
-  if (index >= watched_.size()) return;
-  while (IoWatch* watch = watched_[index].watches) {
-    watched_[index].watches = watch->next;
-    --watching_;
-    watch->error = EBADF;
-    watch->fired(*watch);
-  }
-}
-
-void EpollLoop::offload(OffloadJob& job) noexcept {
-  ++stats_.offloads;
-  pool_->submit(job);
-}
-
-bool EpollLoop::withdraw(OffloadJob& job) noexcept { return pool_->withdraw(job); }
-
-void EpollLoop::wake_from_sleep() noexcept {
-  const std::uint64_t one = 1;
-  (void)!write(event_fd_, &one, sizeof one);
+  table_.unlink(watch);
 }
 
 }  // namespace fermata

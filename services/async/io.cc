@@ -24,7 +24,10 @@ void IoReady::on_ready(IoWatch& watch) noexcept {
 }
 
 absl::Status IoReady::await_resume() const {
-  if (error == 0) return absl::OkStatus();
+  if (error == 0) {
+    if (mode == Mode::kEdge) Loop::current().clear_news(fd, interest);
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(absl::StrCat("cannot wait for descriptor ", fd, ": ",
                                                  std::strerror(error),
                                                  "; pass an open socket, pipe or file"));

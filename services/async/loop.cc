@@ -70,6 +70,7 @@ LoopStats Loop::stats() const noexcept {
   stats.live_tasks = stats_.tasks_started - tasks_ended_;
   stats.ready = ring_.size();
   stats.timers = timers_.size();
+  add_own_stats(stats);
   return stats;
 }
 

@@ -44,6 +44,7 @@ struct LoopStats {
   std::uint64_t timers_fired = 0;
   std::uint64_t posts = 0;          // callbacks that arrived from outside
   std::uint64_t wakeups = 0;        // times the loop waited in the kernel
+  std::uint64_t wake_writes = 0;    // times another thread woke it there; at most once per wait
   std::uint64_t cancellations = 0;  // deliveries
   std::uint64_t offloads = 0;       // calls handed to threads
   std::int64_t busy_ns = 0;         // time not spent waiting
@@ -118,6 +119,8 @@ class Loop {
   void post(absl::AnyInvocable<void()> call);
 
   LoopStats stats() const noexcept;
+  // What waits under this loop: "epoll", "io_uring", "simulated", "plugin".
+  virtual const char* kind() const noexcept = 0;
 
   // ---- for the primitives
   void ready(std::coroutine_handle<> frame) noexcept { ring_.push(frame); }
@@ -137,6 +140,8 @@ class Loop {
   // The owner of a descriptor that was watched with kEdge is about to close it: who still waits for
   // it is fired with EBADF, and nothing of it is remembered when its number comes again.
   virtual void forget(int /*fd*/) noexcept {}
+  // A call is about to be tried on such a descriptor: that answers the news so far.
+  virtual void clear_news(int /*fd*/, IoWatch::Interest /*interest*/) noexcept {}
   virtual void offload(OffloadJob& job) noexcept = 0;
   // True: the job had not begun and never will. False: it is running, or done and on its way back.
   virtual bool withdraw(OffloadJob& job) noexcept = 0;
@@ -165,6 +170,8 @@ class Loop {
   virtual std::int64_t read_clock_ns() noexcept = 0;
   // Any thread: the loop fell asleep in the kernel (posts_.fall_asleep()) and a post has arrived.
   virtual void wake_from_sleep() noexcept = 0;
+
+  virtual void add_own_stats(LoopStats& /*stats*/) const noexcept {}
 
   // The pieces a turn is made of.
   void run_deliveries() noexcept;                         // until none is left

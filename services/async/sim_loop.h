@@ -47,6 +47,7 @@ class SimLoop final : public MainLoop {
   // False: the run was over before.
   bool hook_called() const noexcept { return hook_ == nullptr; }
 
+  const char* kind() const noexcept override { return "simulated"; }
   int watch(IoWatch& watch) noexcept override;
   void unwatch(IoWatch& watch) noexcept override;
   void forget(int fd) noexcept override;

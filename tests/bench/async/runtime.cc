@@ -228,47 +228,50 @@ Co<absl::Status> r6() {
 
 // ---- R7 -----------------------------------------------------------------------------------------
 
-Co<void> echo_bytes(int fd) {
+Co<void> echo_bytes(Descriptor peer) {
   std::vector<char> buffer(4096);
   for (;;) {
-    const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
+    const ssize_t got = recv(peer.fd(), buffer.data(), buffer.size(), 0);
     if (got > 0) {
-      if (send(fd, buffer.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) != got) break;
-      continue;
+      const std::size_t size = static_cast<std::size_t>(got);
+      if (send(peer.fd(), buffer.data(), size, MSG_NOSIGNAL) != got) break;
+      if (size == buffer.size()) continue;  // otherwise there was no more
+    } else if (got == 0 || errno != EAGAIN) {
+      break;
     }
-    if (got == 0 || errno != EAGAIN) break;
-    absl::Status ready = co_await readable(fd);
+    absl::Status ready = co_await peer.readable();
     if (!ready.ok()) break;
   }
-  close(fd);
 }
 
-Co<absl::Status> accept_peers(TaskGroup& group, int listener) {
+Co<absl::Status> accept_peers(TaskGroup& group, Descriptor listener) {
   for (;;) {
-    co_await Try(readable(listener));
-    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) continue;
+    const int fd = accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      co_await Try(listener.readable());
+      continue;
+    }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    group.spawn(&echo_bytes, fd);
+    group.spawn(&echo_bytes, Descriptor(fd));
   }
 }
 
 Co<absl::Status> r7(int port) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
-      listen(listener, 128) != 0) {
+  if (bind(listener.fd(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(listener.fd(), 128) != 0) {
     co_return absl::UnavailableError(std::strerror(errno));
   }
   std::printf("ready\n");
   std::fflush(stdout);
-  co_return co_await with_group(&accept_peers, listener);
+  co_return co_await with_group(&accept_peers, std::move(listener));
 }
 
 // ---- R8 -----------------------------------------------------------------------------------------

@@ -1,0 +1,114 @@
+#include "services/async/kernel_loop.h"
+
+#include <time.h>
+
+#include <cerrno>
+
+#include "absl/time/clock.h"
+#include "services/async/check.h"
+
+namespace fermata {
+namespace {
+
+// The kernel and the clock are asked after this many steps, or when nothing is ready.
+constexpr std::size_t kStepsPerPoll = 64;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+}  // namespace
+
+KernelLoop::KernelLoop(std::size_t offload_threads) : pool_(std::in_place, *this, offload_threads) {
+  busy_since_ns_ = read_clock_ns();
+  anchor_clock(absl::Now(), busy_since_ns_);
+}
+
+KernelLoop::~KernelLoop() {
+  FERMATA_CHECK(!pool_.has_value(), "a loop's destructor must begin with stop_threads()");
+}
+
+void KernelLoop::stop_threads() noexcept {
+  FERMATA_CHECK(table_.waiting() == 0 && watching_once_ == 0,
+                "a loop was destroyed while a coroutine waited for a descriptor");
+  pool_.reset();  // its threads may still be about to wake this loop
+  drop_posted();
+}
+
+std::int64_t KernelLoop::read_clock_ns() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * kNsPerSecond + time.tv_nsec;
+}
+
+void KernelLoop::turn() noexcept {
+  ++stats_.turns;
+  // Waiting comes first: after the steps, the caller must be able to see that its work is done.
+  if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
+  run_deliveries();
+  steps_since_poll_ += run_ready(kTurnSteps);
+}
+
+void KernelLoop::poll() noexcept {
+  steps_since_poll_ = 0;
+  run_posted();
+  refresh_clock();
+  stats_.busy_ns += now_ns() - busy_since_ns_;
+  busy_since_ns_ = now_ns();
+  fire_timers();
+  if (!idle()) {
+    if (table_.waiting() + watching_once_ != 0) poll_kernel(0);
+    return;
+  }
+  const std::int64_t deadline_ns = next_deadline_ns();
+  const std::int64_t before_ns = now_ns();
+  if (deadline_ns <= before_ns) return;
+  if (!posts_.fall_asleep()) return;
+  poll_kernel(deadline_ns == TimerHeap::kNever ? -1 : deadline_ns - before_ns);
+  refresh_clock();
+  stats_.idle_ns += now_ns() - before_ns;
+  busy_since_ns_ = now_ns();
+  ++stats_.wakeups;
+  run_posted();
+  fire_timers();
+}
+
+void KernelLoop::add_own_stats(LoopStats& stats) const noexcept {
+  stats.watched_fds = table_.waiting() + watching_once_;
+  stats.wake_writes = wake_fd_.writes();
+}
+
+int KernelLoop::watch(IoWatch& watch) noexcept {
+  if (watch.fd < 0) return EBADF;
+  if (watch.mode == IoWatch::Mode::kOneShot) return watch_once(watch);
+  if (table_.take_news(watch.fd, watch.interest)) return EALREADY;
+  WatchTable::Entry& entry = table_.entry(watch.fd);
+  const std::uint32_t wanted = WatchTable::mask(watch.interest);
+  if (!entry.edge || (entry.armed & wanted) != wanted) [[unlikely]] {
+    if (const int error = arm(watch.fd, entry, wanted); error != 0) return error;
+  }
+  table_.link(watch);
+  return 0;
+}
+
+void KernelLoop::unwatch(IoWatch& watch) noexcept {
+  if (watch.mode == IoWatch::Mode::kOneShot) return unwatch_once(watch);
+  table_.unlink(watch);
+}
+
+void KernelLoop::forget(int fd) noexcept {
+  WatchTable::Entry* entry = table_.find(fd);
+  if (entry == nullptr || !entry->edge) return;
+  disarm(fd, *entry);
+  table_.forget(fd);
+}
+
+void KernelLoop::clear_news(int fd, IoWatch::Interest interest) noexcept {
+  table_.clear_news(fd, interest);
+}
+
+void KernelLoop::offload(OffloadJob& job) noexcept {
+  ++stats_.offloads;
+  pool_->submit(job);
+}
+
+bool KernelLoop::withdraw(OffloadJob& job) noexcept { return pool_->withdraw(job); }
+
+}  // namespace fermata
