@@ -8,6 +8,7 @@
 #include "services/async/check.h"
 #include "services/async/co.h"
 #include "services/async/condition.h"
+#include "services/async/context_var.h"
 #include "services/async/descriptor.h"
 #include "services/async/epoll_loop.h"
 #include "services/async/event.h"

@@ -75,28 +75,30 @@ decltype(auto) pass_argument(S& stored) {
   }
 }
 
-template <class F, class Parameters, class... A>
-struct StoredCallOf;
+template <class Parameters, class... A>
+struct StoredArgumentsOf;
 
-// A call that has not been made yet. The arguments live here until the object is destroyed, which
-// must be after the coroutine that call() returns.
-template <class F, class... P, class... A>
-struct StoredCallOf<F, std::tuple<P...>, A...> {
+// The arguments of a call. They live here until the object is destroyed, which must be after the
+// coroutine that start() made.
+template <class... P, class... A>
+struct StoredArgumentsOf<std::tuple<P...>, A...> {
   static_assert(sizeof...(P) == sizeof...(A), "wrong number of arguments for this coroutine");
-  explicit StoredCallOf(F fn, A... args) : fn(fn), arguments(std::forward<A>(args)...) {}
+  explicit StoredArgumentsOf(A... args) : values(std::forward<A>(args)...) {}
 
-  auto call() { return call_with(std::index_sequence_for<P...>()); }
-  template <std::size_t... I>
-  auto call_with(std::index_sequence<I...>) {
-    return std::invoke(fn, pass_argument<P>(std::get<I>(arguments))...);
+  template <class F>
+  auto start(F fn) {
+    return start_with(fn, std::index_sequence_for<P...>());
+  }
+  template <class F, std::size_t... I>
+  auto start_with(F fn, std::index_sequence<I...>) {
+    return std::invoke(fn, pass_argument<P>(std::get<I>(values))...).release();
   }
 
-  [[no_unique_address]] F fn;
-  [[no_unique_address]] std::tuple<typename StoredArgument<P, A>::type...> arguments;
+  [[no_unique_address]] std::tuple<typename StoredArgument<P, A>::type...> values;
 };
 
 template <class F, class... A>
-using StoredCall = StoredCallOf<F, typename SignatureOf<F>::parameters, A&&...>;
+using StoredArguments = StoredArgumentsOf<typename SignatureOf<F>::parameters, A&&...>;
 
 template <class F>
 using CoroutineValue = typename SignatureOf<F>::result::value_type;

@@ -10,16 +10,21 @@ namespace fermata {
 // ---- Branch
 
 void Branch::start_soon(Join& join) noexcept {
-  join.add(*this);
-  Loop::current().ready(*this);
+  Loop& loop = Loop::current();
+  join.add(*this, loop);
+  loop.ready(*this, this);
 }
 
 Continuation Branch::start_now(Join& join) noexcept {
-  join.add(*this);
+  Loop& loop = Loop::current();
+  join.add(*this, loop);
   PromiseBase& promise = body_.promise();
   promise.scope = this;
   promise.continuation = this;
-  if (!requested()) return body_;
+  if (!requested()) {
+    loop.set_running(this);
+    return body_;
+  }
   unwind();  // wakes through the ring, so that a loop around this lets others run
   return {};
 }
@@ -41,7 +46,7 @@ void Branch::unwind() noexcept {
   destroy_body();
   was_cancelled_ = true;
   const std::coroutine_handle<> next = join_->branch_ended(*this).resolve();
-  if (next) Loop::current().ready(next);
+  if (next) resume_soon(next);
 }
 
 std::int64_t Branch::deadline_ns() const noexcept {
@@ -76,7 +81,8 @@ CancelReason Join::inherited() const noexcept {
   return scope().reason();
 }
 
-void Join::add(Branch& branch) noexcept {
+void Join::add(Branch& branch, Loop& loop) noexcept {
+  if (Scope* starter = loop.running()) branch.context() = starter->context();
   branch.join_ = this;
   branch.previous_ = last_;
   (last_ != nullptr ? last_->next_ : first_) = &branch;

@@ -131,7 +131,7 @@ class Join : public Suspension {
  private:
   friend class Branch;
   static bool abort(Suspension& self) noexcept;
-  void add(Branch& branch) noexcept;
+  void add(Branch& branch, Loop& loop) noexcept;
   void remove(Branch& branch) noexcept;
 
   Branch* first_ = nullptr;
@@ -194,7 +194,7 @@ class BodyBranch final : public Branch {
     if constexpr (kCanBeAbandoned) branch.abandoned_with_ = detail::status_of(branch.take());
     branch.destroy_body();
     const std::coroutine_handle<> next = branch.join()->branch_ended(branch).resolve();
-    if (next) Loop::current().ready(next);
+    if (next) resume_soon(next);
   }
 
   absl::Status abandoned_with_;  // what a body that Try ended left

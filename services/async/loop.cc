@@ -74,16 +74,19 @@ LoopStats Loop::stats() const noexcept {
   return stats;
 }
 
-void Loop::step(std::coroutine_handle<> entry) noexcept {
+void Loop::step(ReadyRing::Entry entry) noexcept {
   ++stats_.steps;
   budget_ = kStepBudget;
-  entry.resume();
+  running_ = entry.scope;
+  entry.what.resume();
   detail::run_transfers(*this);
+  running_ = nullptr;
 }
 
 std::size_t Loop::run_ready(std::size_t max_steps) noexcept {
   const std::size_t steps = std::min(ring_.size(), max_steps);
   for (std::size_t i = 0; i < steps; ++i) step(ring_.pop());
+  ring_.trim();
   return steps;
 }
 
@@ -95,8 +98,10 @@ void Loop::run_deliveries() noexcept {
     if (scope == nullptr) continue;
     ++stats_.cancellations;
     scope->delivery_ = 0;
+    running_ = scope;
     scope->deliver();
   }
+  running_ = nullptr;
   deliveries_.clear();
 }
 

@@ -123,8 +123,14 @@ class Loop {
   virtual const char* kind() const noexcept = 0;
 
   // ---- for the primitives
-  void ready(std::coroutine_handle<> frame) noexcept { ring_.push(frame); }
-  void ready(Runnable& runnable) noexcept { ring_.push(runnable.handle()); }
+  // `scope` is the one the frame is in; for a Runnable, whose turn it will be, if anybody's.
+  void ready(std::coroutine_handle<> frame, Scope& scope) noexcept { ring_.push(frame, &scope); }
+  void ready(Runnable& runnable, Scope* scope = nullptr) noexcept {
+    ring_.push(runnable.handle(), scope);
+  }
+  // Whose frames run now; null between steps and in callbacks.
+  Scope* running() const noexcept { return running_; }
+  void set_running(Scope* scope) noexcept { running_ = scope; }
   TimerHeap& timers() noexcept { return timers_; }
   // False once per kStepBudget calls within one step: the operation should yield first.
   bool spend_budget() noexcept { return budget_ != 0 && budget_-- != 0; }
@@ -188,7 +194,7 @@ class Loop {
     anchor_wall_ = wall;
     anchor_ns_ = ns;
   }
-  void step(std::coroutine_handle<> entry) noexcept;
+  void step(ReadyRing::Entry entry) noexcept;
   void drop_posted() noexcept;
 
   ReadyRing ring_;
@@ -200,6 +206,7 @@ class Loop {
 
   TimerHeap timers_;
   std::vector<Scope*> deliveries_;
+  Scope* running_ = nullptr;
   std::uint32_t budget_ = kStepBudget;
   std::uint64_t clock_step_ = ~std::uint64_t{0};
   std::int64_t now_ns_ = 0;

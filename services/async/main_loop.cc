@@ -3,15 +3,11 @@
 namespace fermata {
 namespace {
 
-// A coroutine that exists already, in the shape of a stored call.
-class Adopted {
- public:
-  explicit Adopted(detail::Body<absl::Status>&& body) noexcept : body_(std::move(body)) {}
-  Adopted& call() noexcept { return *this; }
-  detail::Body<absl::Status> release() noexcept { return std::move(body_); }
-
- private:
-  detail::Body<absl::Status> body_;
+// A coroutine that exists already, in the shape of one that is started with no arguments.
+struct NoArguments {
+  static detail::Body<absl::Status> start(detail::Body<absl::Status>* body) noexcept {
+    return std::move(*body);
+  }
 };
 
 }  // namespace
@@ -20,8 +16,9 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   const Entered entered(*this);
   FERMATA_CHECK(!root_.has_value(), "run() inside run()");
   root_.emplace();
-  const Task<void> main =
-      root_->adopt(new detail::TaskBlock<absl::Status, Adopted>("main", std::move(body)));
+  constexpr std::string_view kName = "main";
+  using Block = detail::TaskBlock<absl::Status, NoArguments>;
+  const Task<void> main = root_->adopt(new (kName) Block(kName, &body));
   while (!main.done()) turn();
   root_->cancel(CancelReason::kShutdown);
   while (root_->size() != 0) turn();

@@ -48,6 +48,7 @@ class [[nodiscard]] Offload final : public Suspension, private OffloadJob {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
     begun_ = true;
+    context_ = scope().context();
     Loop::current().offload(*this);
   }
   R await_resume() {
@@ -58,11 +59,13 @@ class [[nodiscard]] Offload final : public Suspension, private OffloadJob {
  private:
   static void work_on_thread(OffloadJob& job) noexcept {
     Offload& self = static_cast<Offload&>(job);
+    detail::offloaded_context = self.context_.get();
     try {
       self.call();
     } catch (...) {
       self.exception_ = std::current_exception();
     }
+    detail::offloaded_context = nullptr;
   }
   void call() {
     if constexpr (std::is_void_v<R>) {
@@ -80,6 +83,7 @@ class [[nodiscard]] Offload final : public Suspension, private OffloadJob {
   }
 
   bool begun_ = false;
+  ContextRef context_;
   [[no_unique_address]] F fn_;
   [[no_unique_address]] std::tuple<A...> args_;
   std::optional<Result> result_;

@@ -96,22 +96,26 @@ class Queue {
   // Takes the item and returns true, or leaves it and returns false.
   bool try_put(T& item) {
     if (full()) return false;
-    store(std::move(item));
-    return true;
-  }
-  void store(T item) {
     if (unfinished_++ == 0) idle_.clear();
-    if (Get* getter = getters_.pop()) {  // waiting getters mean that the store is empty
-      getter->hand_over(std::move(item));
-    } else {
+    if (getters_.empty()) [[likely]] {
       store_.push(std::move(item));
+    } else {  // waiting getters mean that the store is empty
+      hand_to_getter(item);
     }
+    return true;
   }
   bool try_get(std::optional<T>& item) {
     if (store_.empty()) return false;
     item.emplace(store_.pop());
-    if (Put* putter = putters_.pop()) store(putter->accept());
+    if (!putters_.empty()) [[unlikely]]
+      admit_putter();
     return true;
+  }
+  // Out of line, so that what never waits is inlined into its coroutine.
+  [[gnu::noinline]] void hand_to_getter(T& item) { getters_.pop()->hand_over(std::move(item)); }
+  [[gnu::noinline]] void admit_putter() {
+    ++unfinished_;
+    store_.push(putters_.pop()->accept());
   }
 
   const std::size_t max_size_;
@@ -178,7 +182,7 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
 
  private:
   friend class Queue;
-  void hand_over(T item) {
+  void hand_over(T&& item) {
     item_.emplace(std::move(item));
     wake();
   }

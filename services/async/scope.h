@@ -25,6 +25,7 @@
 #include <cstdint>
 
 #include "services/async/cancel_reason.h"
+#include "services/async/context.h"
 #include "services/async/continuation.h"
 #include "services/async/loop.h"
 #include "services/async/promise_base.h"
@@ -79,6 +80,7 @@ class Scope : public Completion {
   bool requested() const noexcept { return reason_ != CancelReason::kNone; }
   CancelReason reason() const noexcept { return reason_; }
   const Suspension* at() const noexcept { return at_; }
+  ContextRef& context() noexcept { return context_; }
 
   // Nearest deadline of this scope and those around it, in loop time.
   virtual std::int64_t deadline_ns() const noexcept = 0;
@@ -109,15 +111,38 @@ class Scope : public Completion {
   }
 
   Suspension* at_ = nullptr;
+  ContextRef context_;          // what ContextVar::get() finds in its frames
   std::uint32_t delivery_ = 0;  // 1 + index in the loop's list of deliveries; 0: none is queued
   CancelReason reason_ = CancelReason::kNone;
 
  protected:
-  // Of Branch; here they are free, in the padding. There is one scope per task.
-  bool was_cancelled_ = false;
-  bool from_outside_ = false;
-  bool unwind_last_ = false;
+  // Of Branch and Task; here they are free, in the padding. There is one scope per task.
+  bool was_cancelled_ : 1 = false;
+  bool from_outside_ : 1 = false;
+  bool unwind_last_ : 1 = false;
+  bool done_ : 1 = false;
+  bool named_ : 1 = false;
 };
+
+namespace detail {
+
+// What was set for the offloaded call this thread runs.
+inline constinit thread_local const ContextNode* offloaded_context = nullptr;
+
+inline const ContextNode* current_context() noexcept {
+  if (offloaded_context != nullptr) return offloaded_context;
+  const Loop* loop = Loop::current_or_null();
+  if (loop == nullptr || loop->running() == nullptr) return nullptr;
+  return loop->running()->context().get();
+}
+
+}  // namespace detail
+
+// Queues a frame that is not parked, or no longer.
+inline void resume_soon(std::coroutine_handle<> frame) noexcept {
+  Scope& scope = *FrameHandle::from_address(frame.address()).promise().scope;
+  Loop::current().ready(frame, scope);
+}
 
 // ---- hot paths
 
@@ -140,10 +165,15 @@ inline void Suspension::park_running(FrameHandle frame) noexcept {
 
 inline FrameHandle Suspension::wake_now() noexcept {
   scope().at_ = nullptr;
+  Loop::current().set_running(&scope());
   return frame_;
 }
 
-inline void Suspension::wake() noexcept { Loop::current().ready(wake_now()); }
+inline void Suspension::wake() noexcept {
+  Scope& scope = this->scope();
+  scope.at_ = nullptr;
+  Loop::current().ready(frame_, scope);
+}
 
 inline void Suspension::released() noexcept {
   if (!scope().requested()) [[likely]]

@@ -7,18 +7,30 @@
 
 namespace fermata {
 
+void* TaskBase::allocate(std::size_t block, std::string_view name) noexcept {
+  if (name.empty()) return fermata_frame_alloc(block);
+  char* memory = static_cast<char*>(fermata_frame_alloc(block + name.size() + 1));
+  std::memcpy(memory + block, name.data(), name.size());
+  memory[block + name.size()] = '\0';
+  return memory;
+}
+
+void TaskBase::free(void* memory, std::size_t block, bool named) noexcept {
+  if (named) block += std::strlen(static_cast<const char*>(memory) + block) + 1;
+  fermata_frame_free(memory, block);
+}
+
 TaskBase::TaskBase(std::string_view name) : Branch(nullptr), id_(Loop::current().next_task_id()) {
-  if (name.empty()) return;
-  char* copy = static_cast<char*>(fermata_frame_alloc(name.size() + 1));
-  std::memcpy(copy, name.data(), name.size());
-  copy[name.size()] = '\0';
-  name_ = copy;
-  owns_name_ = true;
+  named_ = !name.empty();
 }
 
 TaskBase::~TaskBase() {
   if (!done_) Loop::current().task_ended();  // an argument threw: it was never started
-  if (owns_name_) fermata_frame_free(const_cast<char*>(name_), std::strlen(name_) + 1);
+}
+
+std::string_view TaskBase::name() const noexcept {
+  if (named_) return reinterpret_cast<const char*>(this) + block_size();
+  return done_ ? function_ : body().promise().function;
 }
 
 Continuation TaskBase::complete() noexcept {
@@ -34,14 +46,55 @@ void TaskBase::unwind() noexcept {
 }
 
 void TaskBase::finish() noexcept {
-  settle();
-  done_ = true;
-  Loop& loop = Loop::current();
-  loop.task_ended();
-  while (Joiner* joiner = joiners_.pop()) joiner->wake();
+  Joiner* const joiners = end();
+  for (Joiner* joiner = joiners; joiner != nullptr;) {
+    Joiner* const next = joiner->next_ != joiners ? joiner->next_ : nullptr;
+    joiner->next_ = nullptr;
+    joiner->wake();
+    joiner = next;
+  }
   const std::coroutine_handle<> next = join()->branch_ended(*this).resolve();
-  if (next) loop.ready(next);
+  if (next) resume_soon(next);
   drop_reference();
+}
+
+TaskBase::Joiner* TaskBase::end() noexcept {
+  const char* const function = body().promise().function;
+  settle();
+  Joiner* const joiners = joiners_;
+  done_ = true;
+  function_ = function;
+  Loop& loop = Loop::current();
+  loop.set_running(nullptr);
+  loop.task_ended();
+  return joiners;
+}
+
+void TaskBase::add_joiner(Joiner& joiner) noexcept {
+  if (joiners_ == nullptr) {
+    joiners_ = joiner.previous_ = joiner.next_ = &joiner;
+    return;
+  }
+  joiner.next_ = joiners_;
+  joiner.previous_ = joiners_->previous_;
+  joiner.previous_->next_ = joiner.next_->previous_ = &joiner;
+}
+
+void TaskBase::remove_joiner(Joiner& joiner) noexcept {
+  if (joiner.next_ == &joiner) {
+    joiners_ = nullptr;
+  } else {
+    joiner.previous_->next_ = joiner.next_;
+    joiner.next_->previous_ = joiner.previous_;
+    if (joiners_ == &joiner) joiners_ = joiner.next_;
+  }
+  joiner.next_ = nullptr;
+}
+
+bool TaskBase::Joiner::leave(Suspension& suspension) noexcept {
+  Joiner& self = static_cast<Joiner&>(suspension);
+  if (self.next_ != nullptr) self.task_->remove_joiner(self);
+  return true;
 }
 
 void TaskBase::check_not_awaited_by(const Scope& scope) const noexcept {
@@ -54,9 +107,7 @@ void TaskBase::check_not_awaited_by(const Scope& scope) const noexcept {
 void TaskBase::drop_unstarted(CancelReason reason) noexcept {
   request(reason);
   mark_cancelled();
-  settle();
-  done_ = true;
-  Loop::current().task_ended();
+  end();
 }
 
 }  // namespace fermata

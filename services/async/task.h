@@ -1,9 +1,9 @@
 // Task<T>: a coroutine that runs beside its creator. Made by TaskGroup::spawn, listed by ps().
 //
-// One pooled control block holds the stored arguments, the scope, the outcome and the list of those
-// who join. The group holds a reference while the task runs, and each handle one: dropping a handle
-// never cancels, since the group owns the work. The frame, and the arguments, are destroyed as soon
-// as the task ends; the outcome stays until the last handle goes.
+// One pooled control block holds the stored arguments, the scope, the outcome, the name and the
+// list of those who join. The group holds a reference while the task runs, and each handle one:
+// dropping a handle never cancels, since the group owns the work. The frame, and the arguments, are
+// destroyed as soon as the task ends; the outcome stays until the last handle goes.
 //
 // state      owner of the body      who may end it
 // queued     the block              the loop: starts it, or drops it unstarted when cancelled
@@ -15,13 +15,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "services/async/callable.h"
 #include "services/async/join.h"
-#include "services/async/wait_list.h"
 
 namespace fermata {
 
@@ -33,7 +33,8 @@ class TaskBase : public Branch {
  public:
   bool done() const noexcept { return done_; }
   std::uint64_t id() const noexcept { return id_; }
-  std::string_view name() const noexcept { return name_; }
+  // The name it was given, or its function's.
+  std::string_view name() const noexcept;
   const TaskBase* as_task() const noexcept final { return this; }
 
   void cancel(CancelReason reason) noexcept {
@@ -45,13 +46,15 @@ class TaskBase : public Branch {
   }
   bool last_reference() const noexcept { return references_ == 1; }
 
-  // A coroutine waiting for the end of a task.
-  class Joiner : public ListedWait {
+  // A coroutine waiting for the end of a task: in its ring of joiners, first come first served.
+  class Joiner : public Suspension {
    public:
     // Holds the task: its handles may go while it is awaited.
-    explicit Joiner(TaskBase& task) noexcept : task_(&task) { task.add_reference(); }
+    explicit Joiner(TaskBase& task) noexcept : Suspension(&Joiner::leave), task_(&task) {
+      task.add_reference();
+    }
     ~Joiner() {
-      unlink();
+      if (next_ != nullptr) task_->remove_joiner(*this);
       task_->drop_reference();
     }
     bool await_ready() const noexcept { return task_->done(); }
@@ -60,40 +63,53 @@ class TaskBase : public Branch {
                        std::uint32_t line = __builtin_LINE()) noexcept {
       frame.promise().line = line;
       task_->check_not_awaited_by(*frame.promise().scope);
-      if (park(detail::untyped(frame))) task_->joiners_.push_back(*this);
+      if (park(detail::untyped(frame))) task_->add_joiner(*this);
     }
 
    protected:
     friend class TaskBase;
+    static bool leave(Suspension& self) noexcept;
     TaskBase* task_;
+
+   private:
+    Joiner* previous_ = nullptr;
+    Joiner* next_ = nullptr;  // null: in no ring
   };
 
  protected:
   friend class TaskGroup;
+  // `name` must have been written behind the block by operator new.
   explicit TaskBase(std::string_view name);
-  void adopt(FrameHandle body) noexcept {
-    set_body(body);
-    if (!owns_name_) name_ = body.promise().function;
-  }
+  void adopt(FrameHandle body) noexcept { set_body(body); }
   ~TaskBase();
+
+  // Block and name in one piece of memory.
+  static void* allocate(std::size_t block, std::string_view name) noexcept;
+  static void free(void* memory, std::size_t block, bool named) noexcept;
+  bool named() const noexcept { return named_; }
 
   Continuation complete() noexcept final;  // lets the body go first, then finish()
   void unwind() noexcept final;
   // Stores the outcome; destroys the body and the arguments.
   virtual void settle() noexcept = 0;
   virtual void delete_block() noexcept = 0;
+  virtual std::size_t block_size() const noexcept = 0;
 
  private:
   void finish() noexcept;
+  Joiner* end() noexcept;  // settles, and returns those to wake
+  void add_joiner(Joiner& joiner) noexcept;
+  void remove_joiner(Joiner& joiner) noexcept;
   void check_not_awaited_by(const Scope& scope) const noexcept;
   void drop_unstarted(CancelReason reason) noexcept;  // for spawn into a closed group
 
-  std::uint32_t references_ = 1;
-  bool done_ = false;
-  bool owns_name_ = false;
+  // Small: a million tasks may sleep at once. The name is behind the block, or the function's.
   std::uint64_t id_;
-  const char* name_ = "";
-  WaitList<Joiner> joiners_;
+  union {
+    Joiner* joiners_ = nullptr;  // until it is done
+    const char* function_;       // from then on
+  };
+  std::uint32_t references_ = 1;
 };
 
 namespace detail {
@@ -116,31 +132,38 @@ class TaskState : public TaskBase {
 };
 
 // R is what the coroutine returns, T = Folded<R> what the task is for.
-template <class R, class Call>
+template <class R, class Arguments>
 class TaskBlock final : public TaskState<Folded<R>> {
-  static_assert(alignof(Call) <= 16, "an argument of a task may not be over-aligned");
+  static_assert(alignof(Arguments) <= 16, "an argument of a task may not be over-aligned");
   using O = Outcome<Folded<R>>;
 
  public:
   template <class F, class... A>
   explicit TaskBlock(std::string_view name, F fn, A&&... args)
-      : TaskState<Folded<R>>(name), call_(std::move(fn), std::forward<A>(args)...) {
+      : TaskState<Folded<R>>(name), arguments_(std::forward<A>(args)...) {
     try {
-      this->adopt(untyped(call_.call().release().release()));
+      this->adopt(untyped(arguments_.start(fn).release()));
     } catch (...) {  // a parameter threw: it was never a task
-      std::destroy_at(&call_);
+      std::destroy_at(&arguments_);
       throw;
     }
   }
 
-  static void* operator new(std::size_t bytes) noexcept { return fermata_frame_alloc(bytes); }
-  static void operator delete(void* block, std::size_t bytes) noexcept {
-    fermata_frame_free(block, bytes);
+  static void* operator new(std::size_t bytes, std::string_view name) noexcept {
+    return TaskBase::allocate(bytes, name);
+  }
+  static void operator delete(void* block, std::string_view name) noexcept {
+    TaskBase::free(block, sizeof(TaskBlock), !name.empty());
+  }
+  static void operator delete(TaskBlock* block, std::destroying_delete_t) noexcept {
+    const bool named = block->named();
+    std::destroy_at(block);
+    TaskBase::free(block, sizeof(TaskBlock), named);
   }
 
- private:
   ~TaskBlock() { std::destroy_at(&outcome_); }
 
+ private:
   O& outcome() noexcept override { return outcome_; }
   absl::Status failure() const noexcept override {
     return outcome_.cancelled() ? absl::OkStatus() : outcome_.status();
@@ -149,7 +172,7 @@ class TaskBlock final : public TaskState<Folded<R>> {
   void settle() noexcept override {
     O outcome = end_of_body();
     this->destroy_body();
-    std::destroy_at(&call_);
+    std::destroy_at(&arguments_);
     std::construct_at(&outcome_, std::move(outcome));
   }
   O end_of_body() {
@@ -158,10 +181,11 @@ class TaskBlock final : public TaskState<Folded<R>> {
     return outcome_of(Handle::from_address(this->body().address()).promise());
   }
   void delete_block() noexcept override { delete this; }
+  std::size_t block_size() const noexcept override { return sizeof(TaskBlock); }
 
   union {
-    Call call_;  // until settle()
-    O outcome_;  // from then on; a block is only deleted after it
+    Arguments arguments_;  // until settle(), for parameters that are references
+    O outcome_;            // from then on; a block is only deleted after it
   };
 };
 

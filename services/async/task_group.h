@@ -45,9 +45,8 @@ class TaskGroup : public Join {
   }
   template <class F, class... A>
   auto spawn_named(std::string_view name, F fn, A&&... args) {
-    using Call = detail::StoredCall<F, A...>;
-    using R = detail::CoroutineValue<F>;
-    return adopt(new detail::TaskBlock<R, Call>(name, fn, std::forward<A>(args)...));
+    using Block = detail::TaskBlock<detail::CoroutineValue<F>, detail::StoredArguments<F, A...>>;
+    return adopt(new (name) Block(name, fn, std::forward<A>(args)...));
   }
 
   // Cancels the body and the children; the coroutine that awaits with_group goes on, without error.

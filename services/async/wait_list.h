@@ -18,28 +18,32 @@ class WaitNode {
   WaitNode& operator=(const WaitNode&) = delete;
   ~WaitNode() { unlink(); }
 
-  bool linked() const noexcept { return next_ != this; }
+  bool linked() const noexcept { return next_ != nullptr; }
   void unlink() noexcept {
+    if (!linked()) return;
     previous_->next_ = next_;
     next_->previous_ = previous_;
-    previous_ = next_ = this;
+    next_ = nullptr;
   }
 
  private:
   template <class Waiter>
   friend class WaitList;
-  WaitNode* previous_ = this;
-  WaitNode* next_ = this;
+  WaitNode* previous_ = nullptr;
+  WaitNode* next_ = nullptr;  // null: in no list
 };
 
 // Waiter derives from WaitNode.
 template <class Waiter>
 class WaitList {
  public:
-  WaitList() noexcept = default;
-  ~WaitList() { FERMATA_CHECK(empty(), "destroyed while a coroutine waits on it"); }
+  WaitList() noexcept { head_.previous_ = head_.next_ = &head_; }
+  ~WaitList() {
+    FERMATA_CHECK(empty(), "destroyed while a coroutine waits on it");
+    head_.next_ = nullptr;
+  }
 
-  bool empty() const noexcept { return !head_.linked(); }
+  bool empty() const noexcept { return head_.next_ == &head_; }
 
   void push_back(WaitNode& node) noexcept {
     node.previous_ = head_.previous_;

@@ -15,7 +15,7 @@
 namespace fermata {
 namespace {
 
-// ---- TimerHeap against std::multimap
+// ---- TimerHeap against std::map
 
 struct TestTimer : Timer {
   TestTimer(int id, std::vector<int>& fired) : Timer(&on_fire), id(id), fired(fired) {}
@@ -34,19 +34,26 @@ TEST(TimerHeap, AgreesWithAPlainModel) {
     TimerHeap heap;
     std::vector<int> fired;
     std::vector<std::unique_ptr<TestTimer>> timers;
-    for (int i = 0; i < 64; ++i) timers.push_back(std::make_unique<TestTimer>(i, fired));
+    // Odd seeds arm with a few durations, as timeouts do: those fill the lanes, and leave holes.
+    const bool few_durations = seed % 2 == 1;
+    const std::uint32_t count = seed % 5 == 0 ? 700 : 64;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      timers.push_back(std::make_unique<TestTimer>(static_cast<int>(i), fired));
+    }
     std::map<std::pair<std::int64_t, int>, int> model;  // (deadline, order of arming) -> id
     std::map<int, std::pair<std::int64_t, int>> armed;
     int order = 0;
     std::int64_t now = 0;
-    for (int step = 0; step < 2000; ++step) {
-      const int id = static_cast<int>(random() % 64);
+    for (int step = 0; step < 6000; ++step) {
+      const int id = static_cast<int>(random() % count);
       const auto found = armed.find(id);
       switch (random() % 4) {
         case 0:
         case 1: {
           if (found != armed.end()) model.erase(found->second);
-          const std::int64_t deadline = now + static_cast<std::int64_t>(random() % 50);
+          constexpr std::int64_t kDurations[] = {10, 40, 300, 1000, 5000, 20'000};
+          const std::int64_t delay = few_durations ? kDurations[random() % 6] : random() % 50;
+          const std::int64_t deadline = now + delay;
           heap.arm(*timers[static_cast<std::size_t>(id)], deadline);
           armed[id] = {deadline, order};
           model[{deadline, order++}] = id;
@@ -109,15 +116,30 @@ TEST(ReadyRing, KeepsOrderWhileItGrows) {
   for (int i = 0; i < 20'000; ++i) {
     if (random() % 5 < 3 || model.empty()) {
       entries.push_back(std::make_unique<Runnable>([](Runnable*) noexcept {}));
-      ring.push(entries.back()->handle());
+      ring.push(entries.back()->handle(), nullptr);
       model.push_back(entries.back().get());
     } else {
-      ASSERT_EQ(ring.pop().address(), model.front());
+      ASSERT_EQ(ring.pop().what.address(), model.front());
       model.pop_front();
     }
     ASSERT_EQ(ring.size(), model.size());
   }
   EXPECT_GT(ring.size(), 1024u);
+}
+
+TEST(ReadyRing, GivesMemoryBackWhenACrowdHasGone) {
+  ReadyRing ring;
+  Runnable entry([](Runnable*) noexcept {});
+  const std::size_t usual = ring.capacity();
+  for (int i = 0; i < 100'000; ++i) ring.push(entry.handle(), nullptr);
+  EXPECT_GE(ring.capacity(), 100'000u);
+  for (int i = 0; i < 99'990; ++i) {
+    (void)ring.pop();
+    ring.trim();
+  }
+  EXPECT_EQ(ring.size(), 10u);
+  EXPECT_EQ(ring.capacity(), usual);
+  while (!ring.empty()) ASSERT_EQ(ring.pop().what.address(), &entry);
 }
 
 // ---- frame pool
