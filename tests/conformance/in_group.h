@@ -23,6 +23,9 @@ void in_group(F) {
   on_every_seed(&grouped<F>);
 }
 
+// Time passes only when nothing can run: whatever was under way has got as far as it can.
+inline Sleep settle() noexcept { return sleep(absl::Nanoseconds(1)); }
+
 inline Co<void> sleep_an_hour() { co_await sleep(absl::Hours(1)); }
 
 inline Co<int> value_after(absl::Duration delay, int value) {
