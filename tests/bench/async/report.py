@@ -1,0 +1,141 @@
+"""What suite R's figures mean: the table, what may be compared, and the ratios that are required."""
+import statistics
+
+# test, key in the program's line, label, digits, whether more is better
+FIGURES = [
+    ("R1", "ns", "R1 spawn and join, ns", 1),
+    ("R2", "ns", "R2 hop, 100 000 tasks, ns", 1),
+    ("R3a", "ns", "R3a queue(1) ping-pong, ns/message", 1),
+    ("R3b", "ns", "R3b queue(1024), ns/message", 1),
+    ("R4", "bytes_per_task", "R4 a sleeping task, bytes", 0),
+    ("R4", "spawn_s", "R4 starting a million, s", 2),
+    ("R4", "cpu_s", "R4 CPU of all, s", 2),
+    ("R5", "ns", "R5 timer armed and dropped, ns", 1),
+    ("R6", "ns", "R6 coroutine call, ns", 1),
+    ("R7", "per_cpu_second", "R7 echo, requests per CPU-second", 0),
+    ("R7", "per_second", "R7 requests per second", 0),
+    ("R7", "busy", "R7 server core busy", 2),
+    ("R7", "p99_us", "R7 p99, µs", 0),
+    ("R8", "ops_s", "R8 posts per second", 0),
+    ("R8", "wake_p50_us", "R8 wake-up p50, µs", 1),
+    ("R8", "wake_p99_us", "R8 wake-up p99, µs", 1),
+    ("R9", "ns", "R9 lock and unlock, ns", 1),
+    ("R9", "contended_ns", "R9 … held across a turn, 2 rivals, ns", 1),
+]
+
+# What a peer answers with something else; shown, but no yardstick.
+NOT_THE_SAME = {
+    ("node", "R1"): "Node's R1 spawns nothing: it awaits an async function",
+    ("cobalt", "R1"): "Cobalt's R1 spawns nothing: it awaits an eager promise",
+    ("go", "R6"): "Go's R6 is a plain function call: there is nothing to suspend",
+    ("go", "R9"): "Go's lock is one for threads: no order of arrival, no wait that can be cancelled",
+}
+
+# test, key, how many times faster than the fastest peer
+FASTER = [
+    ("spawn", "R1", "ns", 3.0), ("hop", "R2", "ns", 3.0), ("queue, ping-pong", "R3a", "ns", 4.0),
+    ("queue, buffered", "R3b", "ns", 4.0), ("timeout", "R5", "ns", 4.0),
+    ("coroutine call", "R6", "ns", 1.3), ("lock", "R9", "ns", 1.7),
+]
+BYTES_PER_TASK = 256
+
+
+class Results:
+    """samples[name][test]: a list of figures, one a round; reasons[name, test]: why there are none."""
+
+    def __init__(self, names):
+        self.names = names
+        self.samples = {name: {} for name in names}
+        self.reasons = {}
+
+    def add(self, name, test, figures):
+        self.samples[name].setdefault(test, []).append(figures)
+
+    def values(self, name, test, key):
+        return [one[key] for one in self.samples[name].get(test, []) if key in one]
+
+    def median(self, name, test, key):
+        values = self.values(name, test, key)
+        return statistics.median(values) if values else None
+
+    def spread(self, name, test, key):
+        """Half of the distance between the extremes, as a part of the median."""
+        values = self.values(name, test, key)
+        middle = statistics.median(values)
+        return (max(values) - min(values)) / 2 / middle if middle else 0.0
+
+    def best_peer(self, test, key, most=False):
+        """(value, name) of the best comparable peer; None when there is none."""
+        values = [(self.median(name, test, key), name) for name in self.names[1:]
+                  if self.median(name, test, key) is not None and (name, test) not in NOT_THE_SAME]
+        return (max(values) if most else min(values)) if values else None
+
+
+def table(results, tests):
+    notes = {}
+
+    def mark(reason):
+        return "[%d]" % notes.setdefault(reason, len(notes) + 1)
+
+    def cell(name, test, key, digits):
+        value = results.median(name, test, key)
+        if value is None:
+            reason = results.reasons.get((name, test))
+            return "n/a" + mark("%s, %s: %s" % (name, test, reason)) if reason else "-"
+        spread = results.spread(name, test, key)
+        text = "%.*f ±%.0f%%" % (digits, value, 100 * spread)
+        different = NOT_THE_SAME.get((name, test))
+        return text + (mark(different) if different else "")
+
+    width = max(18, *(len(name) + 2 for name in results.names))
+    yield "%-38s" % "median ± half the range" + "".join("%*s" % (width, n) for n in results.names)
+    for test, key, label, digits in FIGURES:
+        if test not in tests:
+            continue
+        cells = [cell(name, test, key, digits) for name in results.names]
+        yield "%-38s" % label + "".join("%*s" % (width, one) for one in cells)
+    for reason, number in notes.items():
+        yield "[%d] %s" % (number, reason)
+
+
+def verdicts(results, tests):
+    """(passed or None when it could not be judged, line) of each requirement."""
+    us = results.names[0]
+
+    def judge(name, found, passed, detail):
+        word = "no peer" if passed is None else "pass" if passed else "FAIL"
+        return passed, "%-8s %-28s %s" % (word, name, detail if found else "nothing to compare with")
+
+    for name, test, key, factor in FASTER:
+        if test not in tests:
+            continue
+        own, best = results.median(us, test, key), results.best_peer(test, key)
+        if own is None:
+            yield False, "FAIL     %-28s ours has no figure" % name
+        elif best is None:
+            yield judge(name, False, None, "")
+        else:
+            ratio = best[0] / own
+            yield judge(name, True, ratio >= factor, "%.2f × as fast as %s (%.1f to %.1f ns), "
+                        "required %.1f ×" % (ratio, best[1], own, best[0], factor))
+    if "R4" in tests:
+        size = results.median(us, "R4", "bytes_per_task")
+        yield judge("sleeping task", True, size is not None and size <= BYTES_PER_TASK,
+                    "%s bytes resident, required at most %d" % (
+                        "no" if size is None else "%.0f" % size, BYTES_PER_TASK))
+    if "R7" in tests:
+        own = results.median(us, "R7", "per_cpu_second")
+        best = results.best_peer("R7", "per_cpu_second", most=True)
+        if own is None:
+            yield False, "FAIL     %-28s ours has no figure" % "echo"
+        elif best is None:
+            yield judge("echo", False, None, "")
+        else:
+            yield judge("echo", True, own >= best[0], "%.2f × the requests per CPU-second of %s "
+                        "(%.0f to %.0f), required 1.0 ×" % (own / best[0], best[1], own, best[0]))
+    if "R8" in tests:
+        rounds = [(one["writes"], one["sleeps"]) for one in results.samples[us].get("R8", [])]
+        passed = bool(rounds) and all(0 <= writes <= sleeps for writes, sleeps in rounds)
+        yield judge("wake-up from a thread", True, passed, "%s eventfd writes for %s sleeps of the "
+                    "loop, required at most one each" % (
+                        sum(w for w, _ in rounds), sum(s for _, s in rounds)))
