@@ -30,6 +30,7 @@
 namespace fermata {
 
 class Join;
+class Network;
 class Scope;
 
 // Plain counters of one loop, read on its thread (post a callback to read them from another).
@@ -158,6 +159,8 @@ class Loop {
   }
   void drop_delivery(std::uint32_t delivery) noexcept { deliveries_[delivery - 1] = nullptr; }
 
+  // What listen() and connect() use instead of the kernel's sockets (net/network.h), if anything.
+  Network* network = nullptr;
   // Joins (groups, gathers, …) that exist now; ps() walks them.
   Join* first_join = nullptr;
 

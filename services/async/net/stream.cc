@@ -1,0 +1,67 @@
+#include "services/async/net/stream.h"
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "services/async/net/io_error.h"
+
+namespace fermata {
+namespace detail {
+
+bool Transfer::attempt() noexcept {
+  if (size_ == 0) return true;
+  for (;;) {
+    const std::ptrdiff_t moved =
+        interest == Interest::kRead
+            ? transport_->try_recv(std::span<char>(data_, size_))
+            : transport_->try_send(std::string_view(data_ + done_, size_ - done_));
+    if (moved == -EAGAIN) return false;
+    if (moved < 0) {
+      error_ = static_cast<int>(-moved);
+      return true;
+    }
+    done_ += static_cast<std::size_t>(moved);
+    if (until_ == Until::kSome || done_ == size_) return true;
+  }
+}
+
+// Tries once more before it waits: it may have come here because its budget was spent.
+void Transfer::go_on() noexcept {
+  int refused = 0;
+  do {
+    if (attempt()) return wake();
+    refused = transport_->start_waiting(*this);
+  } while (refused == EALREADY);
+  waiting_ = refused == 0;
+  if (waiting_) return;
+  error_ = refused;
+  wake();
+}
+
+void Transfer::on_ready(IoWatch& watch) noexcept {
+  Transfer& self = static_cast<Transfer&>(watch);
+  self.waiting_ = false;
+  self.transport_->waiting_over(watch);
+  self.go_on();
+}
+
+absl::Status Transfer::failure() const {
+  const char* what = interest == Interest::kRead ? "read from " : "write to ";
+  return io_error(error_, absl::StrCat(what, transport_->peer().to_string()));
+}
+
+}  // namespace detail
+
+absl::Status Stream::shutdown_write() {
+  const int error = transport().shutdown_write();
+  if (error == 0) return absl::OkStatus();
+  return io_error(error, absl::StrCat("end the stream to ", peer().to_string()));
+}
+
+absl::Status Stream::set_no_delay(bool on) {
+  const int error = transport().set_no_delay(on);
+  if (error == 0) return absl::OkStatus();
+  return io_error(error, absl::StrCat("set TCP_NODELAY of ", peer().to_string()));
+}
+
+}  // namespace fermata
