@@ -245,6 +245,10 @@ def debian_repositories():
         build = {"": _RAPIDJSON},
     )
     _repo(
+        name = "com_github_axboe_liburing",
+        libs = {":liburing": ["liburing"]},
+    )
+    _repo(
         name = "com_googlesource_code_re2",
         libs = {":re2": ["re2"]},
     )

@@ -18,6 +18,7 @@
 #include "services/async/io.h"
 #include "services/async/lock.h"
 #include "services/async/loop.h"
+#include "services/async/make_loop.h"
 #include "services/async/offload.h"
 #include "services/async/outcome.h"
 #include "services/async/ps.h"
@@ -32,5 +33,6 @@
 #include "services/async/task_group.h"
 #include "services/async/timeout.h"
 #include "services/async/try.h"
+#include "services/async/uring_loop.h"
 
 #endif  // SERVICES_ASYNC_ASYNC_H_

@@ -1,17 +1,17 @@
-// run(main()): makes an EpollLoop, runs main on this thread, and returns its status. asyncio.run.
+// run(main()): makes a loop (make_loop.h), runs main on this thread, and returns its status.
+// asyncio.run.
 #ifndef SERVICES_ASYNC_RUN_H_
 #define SERVICES_ASYNC_RUN_H_
 
 #include <utility>
 
 #include "absl/status/status.h"
-#include "services/async/epoll_loop.h"
+#include "services/async/make_loop.h"
 
 namespace fermata {
 
 inline absl::Status run(Co<absl::Status>&& main) {
-  EpollLoop loop;
-  return loop.run(std::move(main));
+  return make_loop()->run(std::move(main));
 }
 
 }  // namespace fermata

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "services/async/check.h"
+
 namespace fermata {
 namespace {
 
@@ -91,13 +93,23 @@ void WatchTable::fire(int fd, std::uint32_t events, int error) noexcept {
   }
 }
 
-void WatchTable::forget(int fd) noexcept {
-  Entry& entry = this->entry(fd);
+void WatchTable::reset(Entry& entry) noexcept {
   entry.edge = false;
   entry.told = false;
   entry.armed = 0;
   entry.news = 0;
   ++entry.generation;
+}
+
+void WatchTable::forget_all() noexcept {
+  FERMATA_CHECK(waiting_ == 0, "a loop moved to another thread while somebody waited");
+  for (Entry& entry : entries_) {
+    if (entry.edge) reset(entry);
+  }
+}
+
+void WatchTable::forget(int fd) noexcept {
+  reset(entry(fd));
   fire(fd, POLLIN | POLLOUT, EBADF);
 }
 

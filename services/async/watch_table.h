@@ -52,10 +52,13 @@ class WatchTable {
   void fire(int fd, std::uint32_t events, int error = 0) noexcept;
   // What forget() of a loop does to the table; fires everybody with EBADF.
   void forget(int fd) noexcept;
+  // The same for every Descriptor, when nobody waits.
+  void forget_all() noexcept;
 
   std::size_t waiting() const noexcept { return waiting_; }
 
  private:
+  static void reset(Entry& entry) noexcept;
   IoWatch* take(int fd, std::uint32_t events, std::uint64_t newest) noexcept;
 
   std::vector<Entry> entries_;  // by descriptor

@@ -1,16 +1,21 @@
-// readable and writable, on the epoll loop.
+// readable and writable, on every loop.
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 #include <variant>
 
 #include "gtest/gtest.h"
 #include "services/async/async.h"
+#include "tests/async/loops.h"
 #include "tests/async/sim.h"
 
 namespace fermata {
 namespace {
+
+using Io = OnEveryLoop;
+INSTANTIATE_ON_EVERY_LOOP(Io);
 
 class Pair {
  public:
@@ -54,15 +59,15 @@ Co<absl::Status> ping_pong() {
       pair.fds[0], pair.fds[1]);
 }
 
-TEST(Io, TwoTasksTalkOverASocketPair) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run(ping_pong), absl::OkStatus());
+TEST_P(Io, TwoTasksTalkOverASocketPair) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run(ping_pong), absl::OkStatus());
   on_every_seed(ping_pong);
 }
 
-TEST(Io, ReaderAndWriterOfOneDescriptorWaitSideBySide) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Io, ReaderAndWriterOfOneDescriptorWaitSideBySide) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     Pair pair;
     // Fill the buffer so that nothing can be written; nothing can be read either.
     char block[4096] = {};
@@ -94,9 +99,9 @@ TEST(Io, ReaderAndWriterOfOneDescriptorWaitSideBySide) {
             absl::OkStatus());
 }
 
-TEST(Io, ADescriptorClosedAndOpenedAgainIsWatchedAgain) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Io, ADescriptorClosedAndOpenedAgainIsWatchedAgain) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     for (int i = 0; i < 10; ++i) {
       Pair pair;  // the same numbers every time
       const char byte = 1;
@@ -108,9 +113,9 @@ TEST(Io, ADescriptorClosedAndOpenedAgainIsWatchedAgain) {
             absl::OkStatus());
 }
 
-TEST(Io, AFileIsAlwaysReadyAndABadDescriptorIsAnError) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Io, AFileIsAlwaysReadyAndABadDescriptorIsAnError) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     std::FILE* file = std::tmpfile();
     absl::Status ready = co_await readable(fileno(file));
     EXPECT_EQ(ready, absl::OkStatus());

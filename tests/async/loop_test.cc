@@ -1,4 +1,4 @@
-// The epoll loop: posts from threads, offload, run().
+// The loops that wait in the kernel: posts from threads, offload, run().
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -8,17 +8,25 @@
 
 #include "gtest/gtest.h"
 #include "services/async/async.h"
+#include "tests/async/loops.h"
 #include "tests/async/sim.h"
 
 namespace fermata {
 namespace {
 
+using Post = OnEveryLoop;
+INSTANTIATE_ON_EVERY_LOOP(Post);
+using Offloading = OnEveryLoop;
+INSTANTIATE_ON_EVERY_LOOP(Offloading);
+using Running = OnEveryLoop;
+INSTANTIATE_ON_EVERY_LOOP(Running);
+
 // ---- post
 
-TEST(Post, FromManyThreadsArrivesInOrderOfEachAndOnce) {
+TEST_P(Post, FromManyThreadsArrivesInOrderOfEachAndOnce) {
   constexpr int kThreads = 4;
   constexpr int kPosts = 5000;
-  EpollLoop loop;
+  const std::unique_ptr<KernelLoop> loop = make();
   Event all;
   std::vector<int> last(kThreads, -1);
   int count = 0;
@@ -26,7 +34,7 @@ TEST(Post, FromManyThreadsArrivesInOrderOfEachAndOnce) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kPosts; ++i) {
-        loop.post([&, t, i] {
+        loop->post([&, t, i] {
           EXPECT_EQ(last[static_cast<std::size_t>(t)], i - 1);
           last[static_cast<std::size_t>(t)] = i;
           if (++count == kThreads * kPosts) all.set();
@@ -34,7 +42,7 @@ TEST(Post, FromManyThreadsArrivesInOrderOfEachAndOnce) {
       }
     });
   }
-  const absl::Status status = loop.run(
+  const absl::Status status = loop->run(
       [](Event& all) -> Co<absl::Status> {
         co_await all.wait();
         co_return absl::OkStatus();
@@ -45,18 +53,18 @@ TEST(Post, FromManyThreadsArrivesInOrderOfEachAndOnce) {
   EXPECT_EQ(count, kThreads * kPosts);
 }
 
-TEST(Post, WakesALoopThatSleeps) {
-  EpollLoop loop;
+TEST_P(Post, WakesALoopThatSleeps) {
+  const std::unique_ptr<KernelLoop> loop = make();
   Event pinged;
   std::atomic<bool> asked{false};
   // The answer can only come after the loop went to sleep waiting for it, again and again.
   std::thread other([&] {
     for (int i = 0; i < 1000; ++i) {
       while (!asked.exchange(false, std::memory_order_acquire)) std::this_thread::yield();
-      loop.post([&] { pinged.set(); });
+      loop->post([&] { pinged.set(); });
     }
   });
-  const absl::Status status = loop.run(
+  const absl::Status status = loop->run(
       [](Event& pinged, std::atomic<bool>& asked) -> Co<absl::Status> {
         for (int i = 0; i < 1000; ++i) {
           pinged.clear();
@@ -68,25 +76,26 @@ TEST(Post, WakesALoopThatSleeps) {
       pinged, asked);
   other.join();
   EXPECT_EQ(status, absl::OkStatus());
-  EXPECT_GE(loop.stats().posts, 1000u);
+  EXPECT_GE(loop->stats().posts, 1000u);
 }
 
-TEST(Post, WhatComesTooLateIsDroppedWithTheLoop) {
+TEST_P(Post, WhatComesTooLateIsDroppedWithTheLoop) {
   auto guard = std::make_shared<int>(1);
   {
-    EpollLoop loop;
-    EXPECT_EQ(loop.run([]() -> Co<absl::Status> { co_return absl::OkStatus(); }), absl::OkStatus());
-    loop.post([guard] { ADD_FAILURE() << "ran after the end"; });
+    const std::unique_ptr<KernelLoop> loop = make();
+    EXPECT_EQ(loop->run([]() -> Co<absl::Status> { co_return absl::OkStatus(); }),
+              absl::OkStatus());
+    loop->post([guard] { ADD_FAILURE() << "ran after the end"; });
     EXPECT_EQ(guard.use_count(), 2);
   }
   EXPECT_EQ(guard.use_count(), 1) << "the callback was leaked";
 }
 
-TEST(Post, ACallbackMaySpawnIntoTheRootGroup) {
-  EpollLoop loop;
+TEST_P(Post, ACallbackMaySpawnIntoTheRootGroup) {
+  const std::unique_ptr<KernelLoop> loop = make();
   int ran = 0;
-  loop.post([&] {
-    loop.root().spawn(
+  loop->post([&] {
+    loop->root().spawn(
         [](int* ran) -> Co<absl::Status> {
           co_await yield_now();
           ++*ran;
@@ -94,7 +103,7 @@ TEST(Post, ACallbackMaySpawnIntoTheRootGroup) {
         },
         &ran);
   });
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     co_await sleep(absl::Milliseconds(5));
     co_return absl::OkStatus();
   }),
@@ -110,9 +119,9 @@ int blocking_sum(std::vector<int> numbers) {
   return sum;
 }
 
-TEST(Offload, RunsOnAnotherThreadAndGivesTheResult) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Offloading, RunsOnAnotherThreadAndGivesTheResult) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     std::thread::id here = std::this_thread::get_id();
     std::thread::id there = co_await offload(&std::this_thread::get_id);
     EXPECT_NE(here, there);
@@ -128,9 +137,9 @@ TEST(Offload, RunsOnAnotherThreadAndGivesTheResult) {
             absl::OkStatus());
 }
 
-TEST(Offload, AnExceptionComesBackToTheCaller) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Offloading, AnExceptionComesBackToTheCaller) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     std::string caught;
     try {
       co_await offload([] { throw std::runtime_error("on a thread"); });
@@ -143,9 +152,9 @@ TEST(Offload, AnExceptionComesBackToTheCaller) {
             absl::OkStatus());
 }
 
-TEST(Offload, ManyAtOnceAllEnd) {
-  EpollLoop loop(3);
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Offloading, ManyAtOnceAllEnd) {
+  const std::unique_ptr<KernelLoop> loop = make(3);
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     int sum = 0;
     co_await Try(with_group(
         [](TaskGroup& group, int& sum) -> Co<absl::Status> {
@@ -168,13 +177,13 @@ TEST(Offload, ManyAtOnceAllEnd) {
 }
 
 // test_run_in_executor_cancel: a call that runs is waited for, one that is queued never begins.
-TEST(Offload, CancelledWhileItRunsItIsWaitedFor) {
-  EpollLoop loop(1);
+TEST_P(Offloading, CancelledWhileItRunsItIsWaitedFor) {
+  const std::unique_ptr<KernelLoop> loop = make(1);
   std::atomic<bool> release{false};
   std::atomic<bool> began{false};
   std::atomic<bool> second_ran{false};
   bool first_destroyed_early = false;
-  const absl::Status status = loop.run(
+  const absl::Status status = loop->run(
       [](std::atomic<bool>* release, std::atomic<bool>* began, std::atomic<bool>* second_ran,
          bool* early) -> Co<absl::Status> {
         co_return co_await with_group(
@@ -216,19 +225,19 @@ TEST(Offload, CancelledWhileItRunsItIsWaitedFor) {
   EXPECT_EQ(Counted::live, 0);
 }
 
-TEST(Run, GivesTheStatusOfMain) {
+TEST_P(Running, GivesTheStatusOfMain) {
   EXPECT_EQ(run([]() -> Co<absl::Status> { co_return absl::AbortedError("why"); }()),
             absl::AbortedError("why"));
 }
 
 // test_asyncio_run cancels_hanging_tasks, reports_hanging_tasks_errors
-TEST(Run, CancelsAndReportsWhatIsLeft) {
-  EpollLoop loop;
+TEST_P(Running, CancelsAndReportsWhatIsLeft) {
+  const std::unique_ptr<KernelLoop> loop = make();
   std::string log;
-  EpollLoop* l = &loop;
+  KernelLoop* l = loop.get();
   std::string* out = &log;
-  const absl::Status status = loop.run(
-      [](EpollLoop* loop, std::string* log) -> Co<absl::Status> {
+  const absl::Status status = loop->run(
+      [](KernelLoop* loop, std::string* log) -> Co<absl::Status> {
         loop->root().spawn(
             [](std::string* log) -> Co<absl::Status> {
               CancelScope scope;
@@ -245,10 +254,10 @@ TEST(Run, CancelsAndReportsWhatIsLeft) {
   EXPECT_EQ(log, "cancelled by shutdown");
 }
 
-TEST(Run, TheLoopCanRunAgain) {
-  EpollLoop loop;
+TEST_P(Running, TheLoopCanRunAgain) {
+  const std::unique_ptr<KernelLoop> loop = make();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+    EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
       co_await sleep(absl::Microseconds(10));
       co_return absl::OkStatus();
     }),
@@ -256,9 +265,9 @@ TEST(Run, TheLoopCanRunAgain) {
   }
 }
 
-TEST(Run, SleepsDoNotEndEarly) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Running, SleepsDoNotEndEarly) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     for (int i = 0; i < 50; ++i) {
       const absl::Time start = absl::Now();
       co_await sleep(absl::Microseconds(300));
@@ -267,19 +276,19 @@ TEST(Run, SleepsDoNotEndEarly) {
     co_return absl::OkStatus();
   }),
             absl::OkStatus());
-  EXPECT_GE(loop.stats().timers_fired, 50u);
+  EXPECT_GE(loop->stats().timers_fired, 50u);
 }
 
-TEST(Run, StatsCountWhatHappened) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run([]() -> Co<absl::Status> {
+TEST_P(Running, StatsCountWhatHappened) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
     LoopStats stats = Loop::current().stats();
     EXPECT_EQ(stats.live_tasks, 1u);
     co_await sleep(absl::Microseconds(10));
     co_return absl::OkStatus();
   }),
             absl::OkStatus());
-  const LoopStats stats = loop.stats();
+  const LoopStats stats = loop->stats();
   EXPECT_EQ(stats.live_tasks, 0u);
   EXPECT_EQ(stats.tasks_started, 1u);
   EXPECT_EQ(stats.timers, 0u);
