@@ -15,6 +15,7 @@
 #include "services/async/for_each.h"
 #include "services/async/future.h"
 #include "services/async/gather.h"
+#include "services/async/generator.h"
 #include "services/async/io.h"
 #include "services/async/lock.h"
 #include "services/async/loop.h"

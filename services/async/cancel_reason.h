@@ -16,6 +16,8 @@ enum class CancelReason : std::uint8_t {
   kOverload,       // shed to protect the rest
 };
 
+inline constexpr int kCancelReasons = 6;
+
 constexpr const char* to_string(CancelReason reason) noexcept {
   switch (reason) {
     case CancelReason::kNone:

@@ -74,6 +74,7 @@ class Branch : public Scope, public Runnable {
   void set_body(FrameHandle body) noexcept { body_ = body; }
   void mark_cancelled() noexcept { was_cancelled_ = true; }
   void destroy_body() noexcept {
+    const detail::Destroying<kChecked> here;
     if (body_) std::exchange(body_, nullptr).destroy();
   }
 

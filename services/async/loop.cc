@@ -1,5 +1,7 @@
 #include "services/async/loop.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <bit>
 #include <memory>
@@ -7,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "services/async/scope.h"
+#include "services/async/task.h"
 #include "services/async/transfer.h"
 
 namespace fermata {
@@ -30,6 +33,33 @@ struct PostedCall final : PostNode {
     self->call();
   }
   absl::AnyInvocable<void()> call;
+};
+
+// Adds the CPU time of one step to the task whose step it is. Checked builds only.
+class CpuMeter {
+ public:
+  explicit CpuMeter(const Scope* scope) noexcept {
+    if (!kChecked) return;
+    task_ = task_of(scope);
+    if (task_ == nullptr) return;
+    task_->add_reference();
+    begin_ns_ = now_ns();
+  }
+  CpuMeter(const CpuMeter&) = delete;
+  ~CpuMeter() {
+    if (!kChecked || task_ == nullptr) return;
+    task_->cpu_time().add_ns(now_ns() - begin_ns_);
+    task_->drop_reference();
+  }
+
+ private:
+  static std::int64_t now_ns() noexcept {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+  }
+  TaskBase* task_ = nullptr;
+  std::int64_t begin_ns_ = 0;
 };
 
 }  // namespace
@@ -78,9 +108,16 @@ void Loop::step(ReadyRing::Entry entry) noexcept {
   ++stats_.steps;
   budget_ = kStepBudget;
   running_ = entry.scope;
+  const CpuMeter meter(entry.scope);
   entry.what.resume();
   detail::run_transfers(*this);
   running_ = nullptr;
+}
+
+void Loop::shuffle_ready(std::size_t first) noexcept {
+  for (std::size_t i = 1; i < std::min(first, ring_.size()); ++i) {
+    ring_.swap(i, detail::checked_random(i + 1));
+  }
 }
 
 std::size_t Loop::run_ready(std::size_t max_steps) noexcept {

@@ -23,6 +23,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "services/async/check.h"
+#include "services/async/checked.h"
 #include "services/async/post_queue.h"
 #include "services/async/ready_ring.h"
 #include "services/async/timer_heap.h"
@@ -134,7 +135,7 @@ class Loop {
   void set_running(Scope* scope) noexcept { running_ = scope; }
   TimerHeap& timers() noexcept { return timers_; }
   // False once per kStepBudget calls within one step: the operation should yield first.
-  bool spend_budget() noexcept { return budget_ != 0 && budget_-- != 0; }
+  bool spend_budget() noexcept { return !kChecked && budget_ != 0 && budget_-- != 0; }
   std::uint64_t next_task_id() noexcept { return ++stats_.tasks_started; }
   void task_ended() noexcept { ++tasks_ended_; }
   // Trampoline builds only (transfer.h): what runs when the current coroutine has let go.
@@ -185,6 +186,7 @@ class Loop {
   // The pieces a turn is made of.
   void run_deliveries() noexcept;                         // until none is left
   std::size_t run_ready(std::size_t max_steps) noexcept;  // at most what was ready at the start
+  void shuffle_ready(std::size_t first) noexcept;         // for checked builds
   std::size_t run_posted() noexcept;
   std::size_t fire_timers() noexcept;  // those due at now_ns()
   bool idle() const noexcept { return ring_.empty() && deliveries_.empty(); }

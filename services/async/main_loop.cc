@@ -15,6 +15,8 @@ struct NoArguments {
 absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   const Entered entered(*this);
   FERMATA_CHECK(!root_.has_value(), "run() inside run()");
+  FERMATA_CHECK(!detail::Destroying<kChecked>::here(),
+                "a destructor runs a loop, and blocks its own");
   root_.emplace();
   constexpr std::string_view kName = "main";
   using Block = detail::TaskBlock<absl::Status, NoArguments>;

@@ -37,7 +37,7 @@ const absl::Status& status_of(const absl::StatusOr<T>& result) noexcept {
   return result.status();
 }
 
-absl::Status cancelled_status(CancelReason reason);
+const absl::Status& cancelled_status(CancelReason reason);  // made once: copies are cheap
 absl::Status exception_status(const std::exception_ptr& exception);
 }  // namespace detail
 

@@ -12,16 +12,6 @@
 namespace fermata {
 namespace {
 
-// The task that the frames of `scope` belong to: scopes are branches, and branches belong to joins.
-const TaskBase* task_of(const Scope* scope) {
-  while (scope != nullptr) {
-    const Branch* branch = static_cast<const Branch*>(scope);
-    if (const TaskBase* task = branch->as_task()) return task;
-    scope = branch->join()->outer();
-  }
-  return nullptr;
-}
-
 // The frames from `frame` up to the root of its scope.
 std::string frames_from(FrameHandle frame) {
   const Scope* scope = frame.promise().scope;
@@ -55,6 +45,7 @@ TaskInfo describe(const TaskBase& task) {
   const TaskBase* parent = task_of(task.join()->outer());
   info.parent = parent != nullptr ? parent->id() : 0;
   info.name = std::string(task.name());
+  info.cpu = absl::Nanoseconds(task.cpu_time().ns());
   info.state = task.requested() ? "cancelling" : task.at() == nullptr ? "ready" : "waiting";
   append_waits(task, info.where);
   return info;

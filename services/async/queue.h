@@ -132,16 +132,15 @@ class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
  public:
   Put(Queue& queue, T item) : queue_(&queue), item_(std::move(item)) {}
   bool await_ready() {
-    if (queue_->shut_down_) {
-      refused_ = true;
-      return true;
-    }
-    return Loop::current().spend_budget() && queue_->try_put(item_);
+    if (!Loop::current().spend_budget()) return false;
+    refused_ = queue_->shut_down_;
+    return refused_ || queue_->try_put(item_);
   }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
+    if (queue_->shut_down_) return refuse();
     if (queue_->try_put(item_)) return wake();  // out of budget, not out of room
     queue_->putters_.push_back(*this);
   }
@@ -168,14 +167,14 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
  public:
   explicit Get(Queue& queue) noexcept : queue_(&queue) {}
   bool await_ready() {
-    if (Loop::current().spend_budget() && queue_->try_get(item_)) return true;
-    return queue_->shut_down_ && queue_->store_.empty();
+    if (!Loop::current().spend_budget()) return false;
+    return queue_->try_get(item_) || queue_->shut_down_;
   }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
-    if (queue_->try_get(item_)) return wake();  // out of budget, not out of items
+    if (queue_->try_get(item_) || queue_->shut_down_) return wake();
     queue_->getters_.push_back(*this);
   }
   std::optional<T> await_resume() { return std::move(item_); }

@@ -25,6 +25,8 @@
 #include <cstdint>
 
 #include "services/async/cancel_reason.h"
+#include "services/async/check.h"
+#include "services/async/checked.h"
 #include "services/async/context.h"
 #include "services/async/continuation.h"
 #include "services/async/loop.h"
@@ -86,7 +88,9 @@ class Scope : public Completion {
   virtual std::int64_t deadline_ns() const noexcept = 0;
 
  protected:
-  Scope() noexcept = default;
+  Scope() noexcept {
+    if (kChecked) loop_.set(Loop::current_or_null());
+  }
   inline ~Scope();
 
   // Whether the frames may be destroyed yet; if not, redeliver() must be called when they may.
@@ -101,6 +105,7 @@ class Scope : public Completion {
   friend class Suspension;
   friend class Loop;
   inline void queue_delivery() noexcept;
+  void verify() const noexcept { loop_.verify(Loop::current_or_null()); }
   void deliver() noexcept {
     if (at_ == nullptr) return;
     if (at_->abort_ != nullptr && !at_->abort_(*at_)) return;
@@ -122,6 +127,9 @@ class Scope : public Completion {
   bool unwind_last_ : 1 = false;
   bool done_ : 1 = false;
   bool named_ : 1 = false;
+
+ private:
+  [[no_unique_address]] detail::LoopStamp<kChecked> loop_;
 };
 
 namespace detail {
@@ -151,6 +159,9 @@ inline Scope& Suspension::scope() const noexcept { return *frame_.promise().scop
 inline bool Suspension::park(FrameHandle frame) noexcept {
   frame_ = frame;
   Scope& scope = *frame.promise().scope;
+  if (kChecked) scope.verify();
+  FERMATA_CHECK(!detail::Destroying<kChecked>::here(),
+                "a destructor runs coroutines: it is part of a frame that is being destroyed");
   scope.at_ = this;
   if (!scope.requested()) [[likely]]
     return true;
@@ -171,6 +182,7 @@ inline FrameHandle Suspension::wake_now() noexcept {
 
 inline void Suspension::wake() noexcept {
   Scope& scope = this->scope();
+  if (kChecked) scope.verify();
   scope.at_ = nullptr;
   Loop::current().ready(frame_, scope);
 }
@@ -192,6 +204,7 @@ inline void Scope::queue_delivery() noexcept {
 }
 
 inline void Scope::request(CancelReason reason) noexcept {
+  if (kChecked) verify();
   if (requested()) return;
   reason_ = reason;
   if (at_ != nullptr) queue_delivery();

@@ -97,6 +97,16 @@ bool TaskBase::Joiner::leave(Suspension& suspension) noexcept {
   return true;
 }
 
+// Scopes are branches, and branches belong to joins.
+TaskBase* task_of(const Scope* scope) noexcept {
+  while (scope != nullptr) {
+    const Branch* branch = static_cast<const Branch*>(scope);
+    if (const TaskBase* task = branch->as_task()) return const_cast<TaskBase*>(task);
+    scope = branch->join() != nullptr ? branch->join()->outer() : nullptr;
+  }
+  return nullptr;
+}
+
 void TaskBase::check_not_awaited_by(const Scope& scope) const noexcept {
   for (const Scope* at = &scope; at != nullptr;
        at = static_cast<const Branch*>(at)->join()->outer()) {

@@ -45,6 +45,8 @@ class TaskBase : public Branch {
     if (--references_ == 0) delete_block();
   }
   bool last_reference() const noexcept { return references_ == 1; }
+  const detail::CpuTime<kChecked>& cpu_time() const noexcept { return cpu_time_; }
+  detail::CpuTime<kChecked>& cpu_time() noexcept { return cpu_time_; }
 
   // A coroutine waiting for the end of a task: in its ring of joiners, first come first served.
   class Joiner : public Suspension {
@@ -57,13 +59,15 @@ class TaskBase : public Branch {
       if (next_ != nullptr) task_->remove_joiner(*this);
       task_->drop_reference();
     }
-    bool await_ready() const noexcept { return task_->done(); }
+    bool await_ready() const noexcept { return task_->done() && Loop::current().spend_budget(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> frame,
                        std::uint32_t line = __builtin_LINE()) noexcept {
       frame.promise().line = line;
       task_->check_not_awaited_by(*frame.promise().scope);
-      if (park(detail::untyped(frame))) task_->add_joiner(*this);
+      if (!park(detail::untyped(frame))) return;
+      if (task_->done()) return wake();
+      task_->add_joiner(*this);
     }
 
    protected:
@@ -110,7 +114,11 @@ class TaskBase : public Branch {
     const char* function_;       // from then on
   };
   std::uint32_t references_ = 1;
+  [[no_unique_address]] detail::CpuTime<kChecked> cpu_time_;
 };
+
+// The task that the frames of `scope` are part of; null for a scope of the loop's owner.
+TaskBase* task_of(const Scope* scope) noexcept;
 
 namespace detail {
 

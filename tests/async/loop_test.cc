@@ -200,12 +200,13 @@ TEST_P(Offloading, CancelledWhileItRunsItIsWaitedFor) {
                         release, began);
                   },
                   release, began);
+              while (!began->load()) co_await sleep(absl::Microseconds(50));
               Task<void> second = group.spawn(
                   [](std::atomic<bool>* ran) -> Co<void> {
                     co_await offload([](std::atomic<bool>* ran) { ran->store(true); }, ran);
                   },
                   second_ran);
-              while (!began->load()) co_await sleep(absl::Microseconds(50));
+              co_await sleep(absl::Milliseconds(1));
               first.cancel();
               second.cancel();
               Outcome<void> queued = co_await second;

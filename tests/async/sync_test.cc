@@ -251,13 +251,20 @@ TEST(Condition, CancelledAtEveryTurnTheLockIsHeldWhenWaitEnds) {
                     },
                     lock, changed, items, taken);
               }
-              for (int i = 0; i < 3; ++i) {
-                co_await sleep(absl::Milliseconds(1));
-                Lock::Guard guard = co_await lock->acquire();
-                ++*items;
-                changed->notify();
-                co_await yield_now();
-              }
+              // A child too, not the body: the body is unwound last, and whoever waits for the
+              // lock it holds would wait for ever.
+              group.spawn(
+                  [](Lock* lock, Condition* changed, int* items) -> Co<absl::Status> {
+                    for (int i = 0; i < 3; ++i) {
+                      co_await sleep(absl::Milliseconds(1));
+                      Lock::Guard guard = co_await lock->acquire();
+                      ++*items;
+                      changed->notify();
+                      co_await yield_now();
+                    }
+                    co_return absl::OkStatus();
+                  },
+                  lock, changed, items);
               co_return absl::OkStatus();
             },
             &lock, &changed, &items, &taken);
