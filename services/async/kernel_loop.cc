@@ -40,6 +40,10 @@ std::int64_t KernelLoop::read_clock_ns() noexcept {
 
 void KernelLoop::turn() noexcept {
   ++stats_.turns;
+  if (thread_ != std::this_thread::get_id()) [[unlikely]] {
+    thread_ = std::this_thread::get_id();
+    enter_thread();
+  }
   // Waiting comes first: after the steps, the caller must be able to see that its work is done.
   if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
   run_deliveries();
@@ -74,6 +78,7 @@ void KernelLoop::poll() noexcept {
 void KernelLoop::add_own_stats(LoopStats& stats) const noexcept {
   stats.watched_fds = table_.waiting() + watching_once_;
   stats.wake_writes = wake_fd_.writes();
+  if (pool_.has_value()) stats.offloads_here = pool_->inline_calls();
 }
 
 int KernelLoop::watch(IoWatch& watch) noexcept {

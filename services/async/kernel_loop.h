@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <thread>
 
 #include "services/async/main_loop.h"
 #include "services/async/offload_pool.h"
@@ -36,6 +37,8 @@ class KernelLoop : public MainLoop {
   // First thing in the destructor of a derived class: nobody may wake a loop that is half gone.
   void stop_threads() noexcept;
 
+  // run() is on another thread than before, or for the first time. Nobody waits yet.
+  virtual void enter_thread() noexcept {}
   // Waits for at most `wait_ns` (negative: until something happens; 0: only looks), and hands what
   // the kernel reports to report() and the like.
   virtual void poll_kernel(std::int64_t wait_ns) noexcept = 0;
@@ -63,6 +66,7 @@ class KernelLoop : public MainLoop {
   std::int64_t read_clock_ns() noexcept final;
   void wake_from_sleep() noexcept final { wake_fd_.write(); }
 
+  std::thread::id thread_;
   std::int64_t busy_since_ns_ = 0;
   std::size_t steps_since_poll_ = 0;
   std::optional<OffloadPool> pool_;

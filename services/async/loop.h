@@ -49,6 +49,7 @@ struct LoopStats {
   std::uint64_t wake_writes = 0;    // times another thread woke it there; at most once per wait
   std::uint64_t cancellations = 0;  // deliveries
   std::uint64_t offloads = 0;       // calls handed to threads
+  std::uint64_t offloads_here = 0;  // of these, run on the loop's thread: no thread could be made
   std::int64_t busy_ns = 0;         // time not spent waiting
   std::int64_t idle_ns = 0;         // time spent waiting
   std::size_t live_tasks = 0;       // spawned and not ended

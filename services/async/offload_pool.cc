@@ -1,5 +1,6 @@
 #include "services/async/offload_pool.h"
 
+#include <system_error>
 #include <utility>
 
 #include "services/async/check.h"
@@ -12,8 +13,10 @@ constexpr std::uint64_t kTaken = 2;
 
 }  // namespace
 
-OffloadPool::OffloadPool(Loop& loop, std::size_t threads) : loop_(loop), max_threads_(threads) {
+OffloadPool::OffloadPool(Loop& loop, std::size_t threads, MakeThread make)
+    : loop_(loop), max_threads_(threads), make_(make) {
   FERMATA_CHECK(threads > 0, "a loop needs at least one thread for offload()");
+  threads_.reserve(threads);
 }
 
 OffloadPool::~OffloadPool() {
@@ -26,8 +29,16 @@ OffloadPool::~OffloadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void OffloadPool::submit(OffloadJob& job) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+bool OffloadPool::add_thread() noexcept {
+  try {
+    threads_.push_back(make_(*this));
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+void OffloadPool::enqueue(OffloadJob& job) noexcept {
   job.token = kQueued;
   job.next = nullptr;
   job.previous = last_;
@@ -38,13 +49,25 @@ void OffloadPool::submit(OffloadJob& job) {
   }
   last_ = &job;
   ++queued_;
-  if (queued_ > idle_ && threads_.size() < max_threads_) {
-    threads_.emplace_back([this] { serve(); });
-  }
-  work_.notify_one();
 }
 
-bool OffloadPool::withdraw(OffloadJob& job) {
+void OffloadPool::submit(OffloadJob& job) noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const bool wants_more = queued_ >= idle_ && threads_.size() < max_threads_;
+    if ((wants_more && add_thread()) || !threads_.empty()) {
+      enqueue(job);
+      work_.notify_one();
+      return;
+    }
+    job.token = kTaken;
+    ++inline_calls_;
+  }
+  job.work(job);
+  loop_.post(job);
+}
+
+bool OffloadPool::withdraw(OffloadJob& job) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (job.token != kQueued) return false;
   OffloadJob* next = static_cast<OffloadJob*>(job.next);
@@ -58,7 +81,7 @@ bool OffloadPool::withdraw(OffloadJob& job) {
   return true;
 }
 
-void OffloadPool::serve() {
+void OffloadPool::serve() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     ++idle_;

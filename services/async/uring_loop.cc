@@ -53,15 +53,9 @@ UringLoop::UringLoop(std::unique_ptr<UringRing> ring, std::size_t offload_thread
 
 UringLoop::~UringLoop() { stop_threads(); }
 
-UringRing& UringLoop::ring() noexcept {
-  if (!ring_->enter_thread()) [[unlikely]]
-    renew_ring();
-  return *ring_;
-}
-
-// run() was called on another thread than before, and a ring belongs to one. Nobody waits now;
-// Descriptors that live on are armed again when somebody does.
-void UringLoop::renew_ring() noexcept {
+// A ring belongs to one thread. Descriptors that live on are armed again when somebody waits.
+void UringLoop::enter_thread() noexcept {
+  if (ring_->enter_thread()) return;
   absl::StatusOr<std::unique_ptr<UringRing>> ring = UringRing::make();
   FERMATA_CHECK(ring.ok(), "a loop moved to another thread and io_uring was not to be had again");
   ring_ = *std::move(ring);
@@ -76,10 +70,9 @@ void UringLoop::listen_for_wakes() noexcept {
 }
 
 void UringLoop::poll_kernel(std::int64_t wait_ns) noexcept {
-  UringRing& ring = this->ring();
-  ring.wait(wait_ns);
+  ring_->wait(wait_ns);
   UringRing::Completion completions[kCompletionsPerPoll];
-  const std::size_t count = ring.take(absl::MakeSpan(completions));
+  const std::size_t count = ring_->take(absl::MakeSpan(completions));
   for (std::size_t i = 0; i < count; ++i) {
     const UringRing::Completion& done = completions[i];
     switch (kind_of(done.user_data)) {
@@ -100,15 +93,14 @@ void UringLoop::poll_kernel(std::int64_t wait_ns) noexcept {
 }
 
 int UringLoop::arm(int fd, WatchTable::Entry& entry, std::uint32_t events) noexcept {
-  UringRing& ring = this->ring();  // first: it may forget what was armed in another
   if (!entry.edge) entry.armed = 0;
   const std::uint32_t missing = events & ~entry.armed;
   const std::uint32_t index = static_cast<std::uint32_t>(fd);
   if ((missing & POLLIN) != 0) {
-    ring.add_poll(fd, POLLIN | POLLRDHUP, true, pack(Kind::kRead, entry.generation, index));
+    ring_->add_poll(fd, POLLIN | POLLRDHUP, true, pack(Kind::kRead, entry.generation, index));
   }
   if ((missing & POLLOUT) != 0) {
-    ring.add_poll(fd, POLLOUT, false, pack(Kind::kWrite, entry.generation, index));
+    ring_->add_poll(fd, POLLOUT, false, pack(Kind::kWrite, entry.generation, index));
   }
   entry.armed |= missing;
   entry.edge = true;
@@ -116,15 +108,14 @@ int UringLoop::arm(int fd, WatchTable::Entry& entry, std::uint32_t events) noexc
 }
 
 void UringLoop::disarm(int fd, WatchTable::Entry& entry) noexcept {
-  UringRing& ring = this->ring();
   const std::uint32_t index = static_cast<std::uint32_t>(fd);
   if ((entry.armed & POLLIN) != 0) {
-    ring.remove_poll(pack(Kind::kRead, entry.generation, index));
+    ring_->remove_poll(pack(Kind::kRead, entry.generation, index));
   }
   if ((entry.armed & POLLOUT) != 0) {
-    ring.remove_poll(pack(Kind::kWrite, entry.generation, index));
+    ring_->remove_poll(pack(Kind::kWrite, entry.generation, index));
   }
-  if (entry.armed != 0) ring.flush();
+  if (entry.armed != 0) ring_->flush();
 }
 
 void UringLoop::complete_edge(std::uint64_t user_data, int result, bool more) noexcept {
@@ -151,7 +142,7 @@ int UringLoop::watch_once(IoWatch& watch) noexcept {
   Slot& slot = slots_[index];
   slot.watch = &watch;
   watch.token = pack(Kind::kOnce, slot.generation, index);
-  ring().add_poll(watch.fd, WatchTable::mask(watch.interest), false, watch.token);
+  ring_->add_poll(watch.fd, WatchTable::mask(watch.interest), false, watch.token);
   ++watching_once_;
   return 0;
 }
@@ -164,7 +155,7 @@ void UringLoop::free_slot(std::size_t index) noexcept {
 }
 
 void UringLoop::unwatch_once(IoWatch& watch) noexcept {
-  ring().remove_poll(watch.token);
+  ring_->remove_poll(watch.token);
   free_slot(index_of(watch.token));
 }
 

@@ -44,14 +44,13 @@ class UringLoop final : public KernelLoop {
 
   UringLoop(std::unique_ptr<UringRing> ring, std::size_t offload_threads);
 
+  void enter_thread() noexcept override;
   void poll_kernel(std::int64_t wait_ns) noexcept override;
   int arm(int fd, WatchTable::Entry& entry, std::uint32_t events) noexcept override;
   void disarm(int fd, WatchTable::Entry& entry) noexcept override;
   int watch_once(IoWatch& watch) noexcept override;
   void unwatch_once(IoWatch& watch) noexcept override;
 
-  UringRing& ring() noexcept;
-  void renew_ring() noexcept;
   void listen_for_wakes() noexcept;
   void complete_once(std::uint64_t user_data, int result) noexcept;
   void complete_edge(std::uint64_t user_data, int result, bool more) noexcept;

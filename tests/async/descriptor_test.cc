@@ -6,14 +6,23 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
+#include <memory>
+#include <thread>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "services/async/async.h"
+#include "tests/async/loops.h"
 #include "tests/async/sim.h"
 
 namespace fermata {
 namespace {
+
+using Descriptors = OnEveryLoop;
+INSTANTIATE_ON_EVERY_LOOP(Descriptors);
 
 struct Ends {
   Ends() {
@@ -51,11 +60,11 @@ Co<absl::Status> bounce_both_ways() {
       ends.a, ends.b);
 }
 
-TEST(Descriptor, CarriesAByteToAndFro) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run(bounce_both_ways), absl::OkStatus());
-  on_every_seed(bounce_both_ways);
+TEST_P(Descriptors, CarryAByteToAndFro) {
+  EXPECT_EQ(make()->run(bounce_both_ways), absl::OkStatus());
 }
+
+TEST(Descriptor, CarriesAByteToAndFroUnderEverySeed) { on_every_seed(bounce_both_ways); }
 
 Co<absl::Status> close_while_waiting() {
   Ends ends;
@@ -76,10 +85,301 @@ Co<absl::Status> close_while_waiting() {
       ends);
 }
 
-TEST(Descriptor, ClosedWhileWaitedForWakesTheWaiterWithAnError) {
-  EpollLoop loop;
-  EXPECT_EQ(loop.run(close_while_waiting), absl::OkStatus());
+TEST_P(Descriptors, ClosedWhileWaitedForWakeTheWaiterWithAnError) {
+  EXPECT_EQ(make()->run(close_while_waiting), absl::OkStatus());
+}
+
+TEST(Descriptor, ClosedWhileWaitedForWakesTheWaiterUnderEverySeed) {
   on_every_seed(close_while_waiting);
+}
+
+// Lets the loop look at the kernel: what is there by now has been reported when this returns.
+Co<void> let_the_loop_look() {
+  for (int i = 0; i < 3; ++i) co_await sleep(absl::Microseconds(50));
+}
+
+Co<bool> wakes_within(Descriptor& end, IoWatch::Interest interest, absl::Duration limit) {
+  bool woke = false;
+  CancelScope scope;
+  Outcome<void> outcome =
+      co_await scope.run([](Descriptor& end, IoWatch::Interest interest, absl::Duration limit,
+                            bool* woke) -> Co<absl::Status> {
+        absl::Status status = absl::OkStatus();
+        if (interest == IoWatch::Interest::kRead) {
+          status = co_await timeout(limit, end.readable());
+        } else {
+          status = co_await timeout(limit, end.writable());
+        }
+        *woke = status.ok();
+        co_return absl::OkStatus();
+      }(end, interest, limit, &woke));
+  co_return woke&& outcome.ok();
+}
+
+constexpr absl::Duration kSoon = absl::Seconds(20);          // must come
+constexpr absl::Duration kNotAtAll = absl::Milliseconds(5);  // must not come
+constexpr IoWatch::Interest kRead = IoWatch::Interest::kRead;
+constexpr IoWatch::Interest kWrite = IoWatch::Interest::kWrite;
+
+// Reads what is there and says how much; -1: nothing.
+ssize_t read_all(Descriptor& end) {
+  char bytes[256];
+  end.clear_news(kRead);
+  return read(end.fd(), bytes, sizeof bytes);
+}
+
+// Makes the loop know the descriptor: nothing can be read, so it was waited for in vain.
+Co<void> acquaint(Descriptor& end) {
+  bool woke = co_await wakes_within(end, kRead, kNotAtAll);
+  EXPECT_FALSE(woke);
+}
+
+TEST_P(Descriptors, RememberWhatComesWhileNobodyWaits) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    co_await let_the_loop_look();
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    EXPECT_EQ(read_all(ends.a), 1);
+    // The read answered it: there is nothing to wake for now.
+    woke = co_await wakes_within(ends.a, kRead, kNotAtAll);
+    EXPECT_FALSE(woke);
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+TEST_P(Descriptors, AreReadyBeforeTheLoopKnowsThem) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    woke = co_await wakes_within(ends.a, kWrite, kSoon);
+    EXPECT_TRUE(woke);
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+// One edge carries both: who takes the data, sees that there was no more and waits again must not
+// wait for an edge that has been.
+TEST_P(Descriptors, TellTheEndThatCameTogetherWithData) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    EXPECT_EQ(write(ends.b.fd(), "xyz", 3), 3);
+    EXPECT_EQ(shutdown(ends.b.fd(), SHUT_WR), 0);
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    EXPECT_EQ(read_all(ends.a), 3);
+    for (int i = 0; i < 3; ++i) {  // the end stays
+      woke = co_await wakes_within(ends.a, kRead, kSoon);
+      EXPECT_TRUE(woke);
+      EXPECT_EQ(read_all(ends.a), 0);
+    }
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+TEST_P(Descriptors, CanBeWaitedForAgainAfterALostRace) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    std::variant<absl::Status, absl::Status> one_of_two =
+        co_await race(ends.a.readable(), ends.a.readable());
+    (void)one_of_two;
+    EXPECT_EQ(read_all(ends.a), 1);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    EXPECT_EQ(read_all(ends.a), 1);
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+Co<void> wait_for(Descriptor& end, IoWatch::Interest interest, absl::Status* status) {
+  if (interest == kRead) {
+    *status = co_await end.readable();
+  } else {
+    *status = co_await end.writable();
+  }
+}
+
+TEST_P(Descriptors, WakeTheReaderAndTheWriterEachForItsOwn) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    char block[4096] = {};
+    while (write(ends.a.fd(), block, sizeof block) > 0) {
+    }
+    co_return co_await with_group(
+        [](TaskGroup& group, Ends& ends) -> Co<absl::Status> {
+          absl::Status read_status = absl::UnknownError("");
+          absl::Status write_status = absl::UnknownError("");
+          Task<void> reads = group.spawn(wait_for, std::ref(ends.a), kRead, &read_status);
+          Task<void> writes = group.spawn(wait_for, std::ref(ends.a), kWrite, &write_status);
+          co_await let_the_loop_look();
+          EXPECT_FALSE(reads.done());
+          EXPECT_FALSE(writes.done());
+          EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+          co_await reads;
+          EXPECT_EQ(read_status, absl::OkStatus());
+          EXPECT_FALSE(writes.done());
+          char sink[65536];
+          while (read(ends.b.fd(), sink, sizeof sink) > 0) {
+          }
+          co_await writes;
+          EXPECT_EQ(write_status, absl::OkStatus());
+          co_return absl::OkStatus();
+        },
+        ends);
+  }),
+            absl::OkStatus());
+}
+
+// The number comes again: neither the waits nor the end of the one before are the new one's.
+TEST_P(Descriptors, DoNotInheritFromTheOneThatHadTheirNumber) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    int number = -1;
+    for (int i = 0; i < 20; ++i) {
+      Ends ends;
+      if (number < 0) number = ends.a.fd();
+      EXPECT_EQ(ends.a.fd(), number);
+      co_await acquaint(ends.a);
+      EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+      if (i % 2 == 0) co_await let_the_loop_look();
+      ends.b.close();
+      if (i % 3 == 0) co_await let_the_loop_look();
+    }
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+TEST_P(Descriptors, ClosedOutsideOfRunAreNotTakenForTheNextWithTheirNumber) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  int number = -1;
+  for (int i = 0; i < 3; ++i) {
+    Ends ends;
+    if (number < 0) number = ends.a.fd();
+    ASSERT_EQ(ends.a.fd(), number);
+    EXPECT_EQ(loop->run(
+                  [](Ends& ends) -> Co<absl::Status> {
+                    co_await acquaint(ends.a);
+                    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+                    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+                    EXPECT_TRUE(woke);
+                    co_return absl::OkStatus();
+                  },
+                  ends),
+              absl::OkStatus());
+  }
+}
+
+TEST_P(Descriptors, AreReallyClosedWhenTheyClose) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    ends.a.close();
+    EXPECT_EQ(read_all(ends.b), 0) << "the other side does not see the end";
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+TEST_P(Descriptors, CancelledWaitsCanBeBegunAgain) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    for (int i = 0; i < 50; ++i) {
+      std::variant<absl::Status, std::monostate> first =
+          co_await race(ends.a.readable(), yield_now());
+      EXPECT_EQ(first.index(), 1u);
+    }
+    EXPECT_EQ(Loop::current().stats().watched_fds, 0u);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+// A wait by number asks the kernel how things are, whoever owns the descriptor.
+TEST_P(Descriptors, MayAlsoBeWaitedForByNumber) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    for (int i = 0; i < 3; ++i) {
+      absl::Status status = co_await timeout(kSoon, readable(ends.a.fd()));
+      EXPECT_EQ(status, absl::OkStatus());
+    }
+    EXPECT_EQ(read_all(ends.a), 1);
+    absl::Status nothing = co_await timeout(kNotAtAll, readable(ends.a.fd()));
+    EXPECT_EQ(nothing.code(), absl::StatusCode::kDeadlineExceeded) << nothing;
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+    EXPECT_TRUE(woke);
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
+Co<absl::Status> wait_for_end(Descriptor& end) {
+  for (;;) {
+    const ssize_t got = read_all(end);
+    if (got == 0) co_return absl::OkStatus();
+    co_await Try(end.readable());
+  }
+}
+
+// More than fit into the queues of any ring, all ready at once.
+TEST_P(Descriptors, MayBeManyAtOnce) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    std::vector<std::unique_ptr<Ends>> all;
+    for (int i = 0; i < 400; ++i) all.push_back(std::make_unique<Ends>());
+    co_return co_await with_group(
+        [](TaskGroup& group, std::vector<std::unique_ptr<Ends>>& all) -> Co<absl::Status> {
+          for (std::unique_ptr<Ends>& ends : all) group.spawn(wait_for_end, std::ref(ends->a));
+          co_await let_the_loop_look();
+          for (int round = 0; round < 3; ++round) {
+            for (std::unique_ptr<Ends>& ends : all) {
+              if (write(ends->b.fd(), "x", 1) != 1) co_return absl::InternalError("write");
+            }
+            co_await let_the_loop_look();
+          }
+          for (std::unique_ptr<Ends>& ends : all) ends->b.close();
+          co_return absl::OkStatus();
+        },
+        all);
+  }),
+            absl::OkStatus());
+}
+
+TEST_P(Descriptors, MoveWithTheLoopToAnotherThread) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  Ends ends;
+  const auto once = [&loop, &ends] {
+    EXPECT_EQ(loop->run(
+                  [](Ends& ends) -> Co<absl::Status> {
+                    co_await acquaint(ends.a);
+                    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+                    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
+                    EXPECT_TRUE(woke);
+                    EXPECT_EQ(read_all(ends.a), 1);
+                    co_return absl::OkStatus();
+                  },
+                  ends),
+              absl::OkStatus());
+  };
+  once();
+  std::thread(once).join();
+  once();
 }
 
 TEST(Descriptor, MovesAndGivesItselfAway) {
