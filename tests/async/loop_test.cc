@@ -3,6 +3,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -109,6 +110,111 @@ TEST_P(Post, ACallbackMaySpawnIntoTheRootGroup) {
   }),
             absl::OkStatus());
   EXPECT_EQ(ran, 1);
+}
+
+// The number of writes is what other threads pay; it must not grow with the number of posts.
+TEST_P(Post, WritesAtMostOncePerSleep) {
+  constexpr int kThreads = 4;
+  constexpr int kPosts = 3000;
+  const std::unique_ptr<KernelLoop> loop = make();
+  Event all;
+  int count = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kPosts; ++i) {
+        loop->post([&] {
+          if (++count == kThreads * kPosts) all.set();
+        });
+        if (i % 16 == 0) std::this_thread::yield();  // so that the loop falls asleep in between
+      }
+    });
+  }
+  const absl::Status status = loop->run(
+      [](Event& all) -> Co<absl::Status> {
+        co_await all.wait();
+        co_return absl::OkStatus();
+      },
+      all);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(status, absl::OkStatus());
+  const LoopStats stats = loop->stats();
+  EXPECT_EQ(stats.posts, std::uint64_t{kThreads} * kPosts);
+  EXPECT_LE(stats.wake_writes, stats.wakeups);
+}
+
+// One at a time, each to a loop that sleeps: then it is a write for each.
+TEST_P(Post, WritesForEverySleepThatItEnds) {
+  constexpr std::uint64_t kRounds = 200;
+  const std::unique_ptr<KernelLoop> loop = make();
+  Event done;
+  std::thread other([&] {
+    for (std::uint64_t i = 0; i < kRounds; ++i) {
+      std::atomic<bool> arrived{false};
+      loop->post([&arrived, &done, i] {
+        if (i + 1 == kRounds) done.set();
+        arrived.store(true, std::memory_order_release);
+      });
+      while (!arrived.load(std::memory_order_acquire)) std::this_thread::yield();
+    }
+  });
+  const absl::Status status = loop->run(
+      [](Event& done) -> Co<absl::Status> {
+        co_await done.wait();
+        co_return absl::OkStatus();
+      },
+      done);
+  other.join();
+  EXPECT_EQ(status, absl::OkStatus());
+  const LoopStats stats = loop->stats();
+  EXPECT_LE(stats.wake_writes, stats.wakeups);
+  EXPECT_LE(stats.wake_writes, kRounds);
+  EXPECT_GT(stats.wake_writes, 0u);
+}
+
+// ---- trio's test_TrioToken_run_sync_soon_*: FIFO, massive_queue, starvation_resistance, too_late
+// (the last is WhatComesTooLateIsDroppedWithTheLoop), threaded_stress (the tests above)
+
+TEST_P(Post, KeepsTheOrderOfAMassiveQueue) {
+  constexpr int kPosts = 20000;
+  const std::unique_ptr<KernelLoop> loop = make();
+  std::vector<int> seen;
+  for (int i = 0; i < kPosts; ++i) loop->post([&seen, i] { seen.push_back(i); });
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
+    co_await sleep(absl::Microseconds(1));
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  ASSERT_EQ(seen.size(), std::size_t{kPosts});
+  for (int i = 0; i < kPosts; ++i) ASSERT_EQ(seen[static_cast<std::size_t>(i)], i);
+}
+
+// A callback that posts itself again and again must not keep tasks from running, nor tasks that
+// never wait keep posts from arriving.
+TEST_P(Post, StarvesNobodyAndIsNotStarved) {
+  struct Again {
+    KernelLoop* loop;
+    int calls = 0;
+    bool stop = false;
+    void call() {
+      ++calls;
+      if (!stop) loop->post([this] { call(); });
+    }
+  };
+  const std::unique_ptr<KernelLoop> loop = make();
+  Again again{loop.get()};
+  again.call();
+  EXPECT_EQ(loop->run(
+                [](Again& again) -> Co<absl::Status> {
+                  const int before = again.calls;
+                  while (again.calls < before + 100) co_await yield_now();
+                  co_await sleep(absl::Milliseconds(1));
+                  again.stop = true;
+                  co_return absl::OkStatus();
+                },
+                again),
+            absl::OkStatus());
+  EXPECT_GE(again.calls, 100);
 }
 
 // ---- offload
@@ -224,6 +330,96 @@ TEST_P(Offloading, CancelledWhileItRunsItIsWaitedFor) {
   EXPECT_FALSE(second_ran.load());
   EXPECT_FALSE(first_destroyed_early);
   EXPECT_EQ(Counted::live, 0);
+}
+
+// ---- an offload pool whose threads cannot be made
+
+std::thread refuse(OffloadPool&) {
+  throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+}
+
+int threads_allowed = 0;
+std::thread make_some(OffloadPool& pool) {
+  if (threads_allowed-- <= 0) return refuse(pool);
+  return OffloadPool::make_thread(pool);
+}
+
+struct CountedJob : OffloadJob {
+  CountedJob() : OffloadJob(&CountedJob::on_thread, &CountedJob::on_loop) {}
+  static void on_thread(OffloadJob& job) noexcept {
+    static_cast<CountedJob&>(job).thread = std::this_thread::get_id();
+  }
+  static void on_loop(PostNode& node) noexcept {
+    CountedJob& self = static_cast<CountedJob&>(static_cast<OffloadJob&>(node));
+    if (++*self.done == self.limit) self.all->set();
+  }
+  std::thread::id thread;
+  int* done = nullptr;
+  int limit = 0;
+  Event* all = nullptr;
+};
+
+Co<absl::Status> submit_all(OffloadPool& pool, std::vector<CountedJob>& jobs) {
+  int done = 0;
+  Event all;
+  for (CountedJob& job : jobs) {
+    job.done = &done;
+    job.limit = static_cast<int>(jobs.size());
+    job.all = &all;
+    pool.submit(job);
+  }
+  co_await all.wait();
+  co_return absl::OkStatus();
+}
+
+TEST_P(Offloading, RunsOnTheLoopsThreadWhenNoThreadCanBeMade) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  OffloadPool pool(*loop, 4, &refuse);
+  std::vector<CountedJob> jobs(10);
+  EXPECT_EQ(loop->run(submit_all, pool, jobs), absl::OkStatus());
+  for (const CountedJob& job : jobs) EXPECT_EQ(job.thread, std::this_thread::get_id());
+  EXPECT_EQ(pool.inline_calls(), 10u);
+}
+
+TEST_P(Offloading, DoesWithTheThreadsThatCanBeMade) {
+  const std::unique_ptr<KernelLoop> loop = make();
+  threads_allowed = 1;
+  OffloadPool pool(*loop, 4, &make_some);
+  std::vector<CountedJob> jobs(100);
+  EXPECT_EQ(loop->run(submit_all, pool, jobs), absl::OkStatus());
+  for (const CountedJob& job : jobs) {
+    EXPECT_EQ(job.thread, jobs[0].thread);
+    EXPECT_NE(job.thread, std::this_thread::get_id());
+  }
+  EXPECT_EQ(pool.inline_calls(), 0u);
+}
+
+// Calls begin, are withdrawn before they begin or while they run, and end, in any order: each ends
+// exactly once, and none that was withdrawn in time begins.
+TEST_P(Offloading, SurvivesCancellationsAtAnyMoment) {
+  const std::unique_ptr<KernelLoop> loop = make(2);
+  EXPECT_EQ(loop->run([]() -> Co<absl::Status> {
+    for (int round = 0; round < 200; ++round) {
+      co_await Try(with_group(
+          [](TaskGroup& group, int round) -> Co<absl::Status> {
+            std::vector<Task<void>> tasks;
+            for (int i = 0; i < 6; ++i) {
+              tasks.push_back(group.spawn([]() -> Co<void> {
+                Counted counted;
+                int one = co_await offload([] { return 1; });
+                EXPECT_EQ(one, 1);
+              }));
+            }
+            for (int i = 0; i < round % 7; ++i) co_await yield_now();
+            for (std::size_t i = 0; i < tasks.size(); i += 1 + round % 3) tasks[i].cancel();
+            co_return absl::OkStatus();
+          },
+          round));
+      EXPECT_EQ(Counted::live, 0);
+    }
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
 }
 
 TEST_P(Running, GivesTheStatusOfMain) {
