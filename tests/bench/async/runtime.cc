@@ -27,7 +27,7 @@ std::string field(const char* name, double value) {
 namespace {
 
 Co<absl::Status> unknown() {
-  co_return absl::InvalidArgumentError("usage: runtime R1|R2|R3a|R3b|R4|R5|R6|R7 PORT|R8|R9");
+  co_return absl::InvalidArgumentError("usage: runtime R1|R2|R3a|R3b|R4|R5|R6|R7 PORT|R8|R9|R10");
 }
 
 Co<absl::Status> choose(const std::string& test, int port) {
@@ -41,6 +41,7 @@ Co<absl::Status> choose(const std::string& test, int port) {
   if (test == "R7") return r7(port);
   if (test == "R8") return r8();
   if (test == "R9") return r9();
+  if (test == "R10") return r10();
   return unknown();
 }
 

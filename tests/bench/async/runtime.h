@@ -7,6 +7,7 @@
 //   R3a ping-pong over two queues      R7 TCP echo server on the port given
 //   R3b one queue, 1024 items deep     R8 wake-ups from another thread
 //   R4 a million tasks asleep          R9 lock and unlock, alone and with a rival
+//                                      R10 10 000 timeouts end together
 #ifndef TESTS_BENCH_ASYNC_RUNTIME_H_
 #define TESTS_BENCH_ASYNC_RUNTIME_H_
 
@@ -27,6 +28,7 @@ Co<absl::Status> r6();
 Co<absl::Status> r7(int port);
 Co<absl::Status> r8();
 Co<absl::Status> r9();
+Co<absl::Status> r10();
 
 using Clock = std::chrono::steady_clock;
 

@@ -10,7 +10,7 @@ import measure
 import programs
 import report
 
-TESTS = ["R1", "R2", "R3a", "R3b", "R4", "R5", "R6", "R7", "R8", "R9"]
+TESTS = ["R1", "R2", "R3a", "R3b", "R4", "R5", "R6", "R7", "R8", "R9", "R10"]
 OWN_PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers")
 
 
