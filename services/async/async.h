@@ -35,5 +35,6 @@
 #include "services/async/timeout.h"
 #include "services/async/try.h"
 #include "services/async/uring_loop.h"
+#include "services/async/watchdog.h"
 
 #endif  // SERVICES_ASYNC_ASYNC_H_

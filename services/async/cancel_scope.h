@@ -59,8 +59,9 @@ class CancelScope {
 
   // Idempotent; the first reason stays. Before run(): the body does not start.
   void cancel(CancelReason why = CancelReason::kRequested) noexcept {
-    if (reason_ == CancelReason::kNone) reason_ = why;
-    if (running_ != nullptr) running_->request(reason_);
+    if (cancelled()) return;
+    reason_ = why;
+    if (running_ != nullptr) request();
   }
   bool cancelled() const noexcept { return reason_ != CancelReason::kNone; }
   CancelReason reason() const noexcept { return reason_; }
@@ -68,6 +69,10 @@ class CancelScope {
   absl::Time deadline() const noexcept { return deadline_; }
   // Moves the deadline, both ways, also while the body runs.
   void set_deadline(absl::Time deadline) noexcept;
+
+  // How long a cancelled body may take before Loop::report_lingering() says what it waits for.
+  // It is not stopped by force: frames that something still uses cannot be.
+  void set_grace(absl::Duration grace) noexcept { grace_ = grace; }
 
   // One body at a time. Wakes when the body has ended. On cancel: forwarded to the body, and the
   // outcome says so. On shutdown: likewise.
@@ -80,9 +85,7 @@ class CancelScope {
  private:
   struct DeadlineTimer : Timer {
     explicit DeadlineTimer(CancelScope& scope) noexcept : Timer(&fire), scope(&scope) {}
-    static void fire(Timer& timer) noexcept {
-      static_cast<DeadlineTimer&>(timer).scope->cancel(CancelReason::kDeadline);
-    }
+    static void fire(Timer& timer) noexcept { static_cast<DeadlineTimer&>(timer).scope->expire(); }
     CancelScope* scope;
   };
 
@@ -108,9 +111,12 @@ class CancelScope {
 
   void enter(Branch& branch) noexcept;
   void leave() noexcept;
+  void request() noexcept;  // of the body; from then on the timer is the grace's
+  void expire() noexcept;
 
   absl::Time deadline_;
   CancelReason reason_ = CancelReason::kNone;
+  absl::Duration grace_ = absl::InfiniteDuration();
   Branch* running_ = nullptr;
   DeadlineTimer timer_;
 };

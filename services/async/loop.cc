@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "services/async/ps.h"
 #include "services/async/scope.h"
 #include "services/async/task.h"
 #include "services/async/transfer.h"
@@ -105,13 +107,22 @@ LoopStats Loop::stats() const noexcept {
 }
 
 void Loop::step(ReadyRing::Entry entry) noexcept {
-  ++stats_.steps;
+  pulse_.store(++stats_.steps, std::memory_order_relaxed);
   budget_ = kStepBudget;
   running_ = entry.scope;
   const CpuMeter meter(entry.scope);
   entry.what.resume();
   detail::run_transfers(*this);
   running_ = nullptr;
+}
+
+void Loop::report_lingering(const std::vector<TaskInfo>& tasks) {
+  if (tasks.empty()) return;
+  if (linger_handler_) return linger_handler_(tasks);
+  for (const TaskInfo& task : tasks) {
+    std::fprintf(stderr, "task %s #%llu was cancelled and has not stopped; it waits at %s\n",
+                 task.name.c_str(), static_cast<unsigned long long>(task.id), task.where.c_str());
+  }
 }
 
 void Loop::shuffle_ready(std::size_t first) noexcept {
@@ -134,6 +145,7 @@ void Loop::run_deliveries() noexcept {
     Scope* scope = std::exchange(deliveries_[i], nullptr);
     if (scope == nullptr) continue;
     ++stats_.cancellations;
+    pulse_.store(~stats_.cancellations, std::memory_order_relaxed);
     scope->delivery_ = 0;
     running_ = scope;
     scope->deliver();
@@ -147,7 +159,7 @@ std::size_t Loop::run_posted() noexcept {
   PostNode* node = posts_.take();
   while (node != nullptr) {
     PostNode* next = node->next;  // run() may free the node
-    ++stats_.steps;
+    pulse_.store(++stats_.steps, std::memory_order_relaxed);
     ++calls;
     node->run(*node);
     node = next;

@@ -15,9 +15,11 @@
 #define SERVICES_ASYNC_LOOP_H_
 
 #include <array>
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -33,6 +35,7 @@ namespace fermata {
 class Join;
 class Network;
 class Scope;
+struct TaskInfo;
 
 // Plain counters of one loop, read on its thread (post a callback to read them from another).
 struct LoopStats {
@@ -125,6 +128,17 @@ class Loop {
   // What waits under this loop: "epoll", "io_uring", "simulated", "plugin".
   virtual const char* kind() const noexcept = 0;
 
+  // For a watchdog, from any thread: changes with every step; and whether the loop waits in the
+  // kernel, where no step can take too long.
+  std::uint64_t pulse() const noexcept { return pulse_.load(std::memory_order_relaxed); }
+  bool asleep() const noexcept { return posts_.asleep(); }
+
+  // What is told of tasks that were cancelled and have not stopped in time: to stderr, unless there
+  // is a handler. On the loop's thread.
+  using LingerHandler = absl::AnyInvocable<void(const std::vector<TaskInfo>&)>;
+  void set_linger_handler(LingerHandler handler) { linger_handler_ = std::move(handler); }
+  void report_lingering(const std::vector<TaskInfo>& tasks);
+
   // ---- for the primitives
   // `scope` is the one the frame is in; for a Runnable, whose turn it will be, if anybody's.
   void ready(std::coroutine_handle<> frame, Scope& scope) noexcept { ring_.push(frame, &scope); }
@@ -213,6 +227,8 @@ class Loop {
   TimerHeap timers_;
   std::vector<Scope*> deliveries_;
   Scope* running_ = nullptr;
+  std::atomic<std::uint64_t> pulse_{0};
+  LingerHandler linger_handler_;
   std::uint32_t budget_ = kStepBudget;
   std::uint64_t clock_step_ = ~std::uint64_t{0};
   std::int64_t now_ns_ = 0;

@@ -1,5 +1,7 @@
 #include "services/async/main_loop.h"
 
+#include "services/async/ps.h"
+
 namespace fermata {
 namespace {
 
@@ -8,6 +10,18 @@ struct NoArguments {
   static detail::Body<absl::Status> start(detail::Body<absl::Status>* body) noexcept {
     return std::move(*body);
   }
+};
+
+struct GraceTimer : Timer {
+  GraceTimer(Loop& loop, absl::Duration grace) noexcept
+      : Timer([](Timer& timer) noexcept {
+          Loop& loop = static_cast<GraceTimer&>(timer).loop;
+          loop.report_lingering(lingering(loop));
+        }),
+        loop(loop) {
+    if (grace != absl::InfiniteDuration()) loop.timers().arm(*this, loop.deadline_after(grace));
+  }
+  Loop& loop;
 };
 
 }  // namespace
@@ -23,7 +37,9 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   const Task<void> main = root_->adopt(new (kName) Block(kName, &body));
   while (!main.done()) turn();
   root_->cancel(CancelReason::kShutdown);
+  GraceTimer grace(*this, grace_);
   while (root_->size() != 0) turn();
+  if (grace.armed()) grace.disarm();
   run_deliveries();
   absl::Status status = main.outcome().status();
   // What cancelled main says more than that it was cancelled.

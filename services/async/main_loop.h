@@ -2,7 +2,8 @@
 //
 // run() makes a root group, runs main in it on the calling thread, and returns main's status. When
 // main has ended, whatever is left in the root group is cancelled (kShutdown) and waited for, so
-// nothing outlives run(). An error of such a leftover is reported when main itself had none.
+// nothing outlives run(); what has not ended within the grace is reported, by name and where it
+// waits. An error of such a leftover is reported when main itself had none.
 #ifndef SERVICES_ASYNC_MAIN_LOOP_H_
 #define SERVICES_ASYNC_MAIN_LOOP_H_
 
@@ -28,6 +29,9 @@ class MainLoop : public Loop {
     return run(main(std::forward<A>(args)...));
   }
 
+  // How long what is left may take after main has ended, before it is reported.
+  void set_grace(absl::Duration grace) noexcept { grace_ = grace; }
+
   // For work that belongs to the whole run, such as what a posted callback starts. Inside run().
   TaskGroup& root() noexcept {
     FERMATA_CHECK(root_.has_value(), "root() is only there inside run()");
@@ -44,6 +48,7 @@ class MainLoop : public Loop {
   absl::Status run_body(detail::Body<absl::Status> main);
 
   std::optional<OpenGroup> root_;
+  absl::Duration grace_ = absl::Seconds(10);
 };
 
 }  // namespace fermata

@@ -34,26 +34,28 @@ class PostQueue {
   bool push(PostNode& node) noexcept {
     PostNode* head = head_.load(std::memory_order_relaxed);
     do {
-      node.next = head == asleep() ? nullptr : head;
+      node.next = head == asleep_mark() ? nullptr : head;
     } while (!head_.compare_exchange_weak(head, &node, std::memory_order_release,
                                           std::memory_order_relaxed));
-    return head == asleep();
+    return head == asleep_mark();
   }
 
   // Loop thread. False: something was posted, do not sleep.
   bool fall_asleep() noexcept {
     PostNode* expected = nullptr;
-    return head_.compare_exchange_strong(expected, asleep(), std::memory_order_acq_rel,
+    return head_.compare_exchange_strong(expected, asleep_mark(), std::memory_order_acq_rel,
                                          std::memory_order_relaxed);
   }
 
+  // Any thread.
+  bool asleep() const noexcept { return head_.load(std::memory_order_relaxed) == asleep_mark(); }
   bool maybe_posted() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
 
   // Loop thread. Everything posted so far, oldest first; also ends a sleep.
   PostNode* take() noexcept {
     if (!maybe_posted()) return nullptr;
     PostNode* newest = head_.exchange(nullptr, std::memory_order_acquire);
-    if (newest == asleep()) return nullptr;
+    if (newest == asleep_mark()) return nullptr;
     PostNode* oldest = nullptr;
     while (newest != nullptr) {
       PostNode* next = newest->next;
@@ -65,7 +67,7 @@ class PostQueue {
   }
 
  private:
-  static PostNode* asleep() noexcept { return reinterpret_cast<PostNode*>(std::uintptr_t{1}); }
+  static PostNode* asleep_mark() noexcept { return reinterpret_cast<PostNode*>(std::uintptr_t{1}); }
 
   std::atomic<PostNode*> head_{nullptr};
 };

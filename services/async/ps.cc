@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/async/join.h"
@@ -70,17 +71,46 @@ void draw(const Children& children, std::uint64_t parent, const std::string& ind
   }
 }
 
-}  // namespace
+bool is_below(const TaskBase& task, const Scope& scope) {
+  for (const Scope* at = &task; at != nullptr;
+       at = static_cast<const Branch*>(at)->join()->outer()) {
+    if (at == &scope) return true;
+  }
+  return false;
+}
 
-std::vector<TaskInfo> ps(const Loop& loop) {
+template <class Wanted>
+std::vector<TaskInfo> tasks_that(const Loop& loop, Wanted wanted) {
   std::vector<TaskInfo> tasks;
   for (const Join* join = loop.first_join; join != nullptr; join = join->next_join()) {
     for (const Branch* branch = join->first_branch(); branch != nullptr; branch = branch->next()) {
-      if (const TaskBase* task = branch->as_task()) tasks.push_back(describe(*task));
+      const TaskBase* task = branch->as_task();
+      if (task != nullptr && wanted(*task)) tasks.push_back(describe(*task));
     }
   }
   std::sort(tasks.begin(), tasks.end(),
             [](const TaskInfo& a, const TaskInfo& b) { return a.id < b.id; });
+  return tasks;
+}
+
+}  // namespace
+
+std::vector<TaskInfo> ps(const Loop& loop) {
+  return tasks_that(loop, [](const TaskBase&) { return true; });
+}
+
+std::vector<TaskInfo> lingering(const Loop& loop, const Scope* scope) {
+  std::vector<TaskInfo> tasks = tasks_that(loop, [scope](const TaskBase& task) {
+    return task.requested() && (scope == nullptr || is_below(task, *scope));
+  });
+  // The body of the scope itself is not a task, but part of one.
+  const TaskBase* around = scope != nullptr ? task_of(scope) : nullptr;
+  if (around == nullptr || around == scope) return tasks;
+  TaskInfo body = describe(*around);
+  body.state = "cancelling";
+  body.where.clear();
+  append_waits(*scope, body.where);
+  tasks.insert(tasks.begin(), std::move(body));
   return tasks;
 }
 

@@ -30,6 +30,8 @@ struct TaskInfo {
 
 std::vector<TaskInfo> ps(const Loop& loop);
 std::string pstree(const Loop& loop);
+// Of these, the tasks that were cancelled and have not ended; below `scope`, if one is given.
+std::vector<TaskInfo> lingering(const Loop& loop, const Scope* scope = nullptr);
 
 }  // namespace fermata
 

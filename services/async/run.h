@@ -10,9 +10,7 @@
 
 namespace fermata {
 
-inline absl::Status run(Co<absl::Status>&& main) {
-  return make_loop()->run(std::move(main));
-}
+inline absl::Status run(Co<absl::Status>&& main) { return make_loop()->run(std::move(main)); }
 
 }  // namespace fermata
 

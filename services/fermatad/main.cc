@@ -50,6 +50,9 @@ Co<absl::Status> check(Daemon& daemon) {
 void greet(const Daemon& daemon) { say(daemon.greeting()); }
 
 Co<absl::Status> serve(Daemon& daemon) {
+  const Watchdog watchdog(Watchdog::Options(), [](const Watchdog::Report& report) {
+    log_warning(report.to_string());
+  });
   absl::Status status = co_await daemon.load();
   for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
   if (status.ok()) status = daemon.open();
