@@ -46,7 +46,7 @@ void KernelLoop::turn() noexcept {
   }
   // Waiting comes first: after the steps, the caller must be able to see that its work is done.
   if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
-  run_deliveries();
+  steps_since_poll_ += run_deliveries(kTurnDeliveries);
   if (kChecked) shuffle_ready(kTurnSteps);
   steps_since_poll_ += run_ready(kTurnSteps);
 }

@@ -138,20 +138,25 @@ std::size_t Loop::run_ready(std::size_t max_steps) noexcept {
   return steps;
 }
 
-void Loop::run_deliveries() noexcept {
-  if (deliveries_.empty()) return;
+std::size_t Loop::run_deliveries(std::size_t max) noexcept {
+  std::size_t done = 0;
   // Unwinding one scope may queue the delivery of the scope around it: the list grows as it runs.
-  for (std::size_t i = 0; i < deliveries_.size(); ++i) {
-    Scope* scope = std::exchange(deliveries_[i], nullptr);
+  while (delivered_ < deliveries_.size() && done < max) {
+    Scope* scope = std::exchange(deliveries_[delivered_++], nullptr);
     if (scope == nullptr) continue;
+    ++done;
     ++stats_.cancellations;
     pulse_.store(~stats_.cancellations, std::memory_order_relaxed);
     scope->delivery_ = 0;
     running_ = scope;
     scope->deliver();
+    running_ = nullptr;
   }
-  running_ = nullptr;
-  deliveries_.clear();
+  if (delivered_ == deliveries_.size()) {
+    deliveries_.clear();
+    delivered_ = 0;
+  }
+  return done;
 }
 
 std::size_t Loop::run_posted() noexcept {

@@ -5,10 +5,10 @@
 // handing work to threads, waking from another thread, reading the clock. Three loops exist:
 // EpollLoop (the real one), SimLoop (virtual time, seeded order) and the plugin loop of the SDK.
 //
-// A turn is: deliver cancellations, run what was ready when the turn began (at most kTurnSteps),
-// then look at posts, timers and descriptors. So nobody is starved, and the clock and the kernel
-// are asked once per turn, not per step. A step may not block; a leaf operation that never has to
-// wait yields after kStepBudget successes in a row.
+// A turn is: deliver cancellations (at most kTurnDeliveries), run what was ready when the turn
+// began (at most kTurnSteps), then look at posts, timers and descriptors. So nobody is starved, and
+// the clock and the kernel are asked once per turn, not per step. A step may not block; a leaf
+// operation that never has to wait yields after kStepBudget successes in a row.
 //
 // Everything is called on the loop's own thread, except post().
 #ifndef SERVICES_ASYNC_LOOP_H_
@@ -93,6 +93,7 @@ struct OffloadJob : PostNode {
 class Loop {
  public:
   static constexpr std::size_t kTurnSteps = 256;
+  static constexpr std::size_t kTurnDeliveries = 256;
   static constexpr std::uint32_t kStepBudget = 128;
 
   Loop();
@@ -199,7 +200,10 @@ class Loop {
   virtual void add_own_stats(LoopStats& /*stats*/) const noexcept {}
 
   // The pieces a turn is made of.
-  void run_deliveries() noexcept;                         // until none is left
+  void run_deliveries() noexcept {  // until none is left
+    while (!deliveries_.empty()) run_deliveries(deliveries_.size());
+  }
+  std::size_t run_deliveries(std::size_t max) noexcept;   // the oldest ones
   std::size_t run_ready(std::size_t max_steps) noexcept;  // at most what was ready at the start
   void shuffle_ready(std::size_t first) noexcept;         // for checked builds
   std::size_t run_posted() noexcept;
@@ -226,6 +230,8 @@ class Loop {
 
   TimerHeap timers_;
   std::vector<Scope*> deliveries_;
+  std::size_t delivered_ =
+      0;  // of them; scopes know their index, so the list is emptied at its end
   Scope* running_ = nullptr;
   std::atomic<std::uint64_t> pulse_{0};
   LingerHandler linger_handler_;

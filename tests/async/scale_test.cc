@@ -1,7 +1,8 @@
-// The core at scale: a million tasks asleep on one loop.
+// The core at scale: a million tasks asleep on one loop, 10 000 timeouts that end together.
 //
 // Nothing here measures time or resident memory: bytes are counted where they are taken, from the
 // frame pool and from the heap. tests/bench/async measures the same on the machine.
+#include <algorithm>
 #include <cstdint>
 #include <thread>
 
@@ -116,6 +117,64 @@ TEST(Scale, AMillionSleepersOfTheRealLoopTakeFewBytesAndAllEndWhenCancelled) {
   RecordProperty("bytes_per_task", static_cast<int>(bytes / kMillion));
   EXPECT_LE(bytes / kMillion, kBytesPerTask);
   EXPECT_GE(bytes / kMillion, 8) << "nothing was counted";
+}
+
+// ---- many timeouts at once
+
+constexpr long kTimeouts = 10'000;
+
+Co<absl::Status> wait_deep(Event* never, int frames) {
+  if (frames == 1) {
+    co_await never->wait();
+    co_return absl::OkStatus();
+  }
+  absl::Status status = co_await wait_deep(never, frames - 1);
+  co_return status;
+}
+
+Co<void> request(Event* never) {
+  absl::Status status = co_await timeout(absl::Hours(1), wait_deep(never, 5));
+}
+
+// What is destroyed between two turns of a task that is always ready.
+Co<void> watch_turns(const bool* over, std::int64_t* most) {
+  std::int64_t last = frame_pool_stats().live;
+  while (!*over) {
+    co_await yield_now();
+    *most = std::max(*most, last - frame_pool_stats().live);
+    last = frame_pool_stats().live;
+  }
+}
+
+Co<absl::Status> cancel_all(TaskGroup& group, Event* never) {
+  for (long i = 0; i < kTimeouts; ++i) group.spawn(&request, never);
+  while (Loop::current().stats().timers < kTimeouts) co_await yield_now();
+  group.cancel();
+  co_return absl::OkStatus();
+}
+
+Co<absl::Status> watch_cancelling(TaskGroup& group, std::int64_t* most) {
+  Event never;
+  bool over = false;
+  Task<void> watcher = group.spawn(&watch_turns, &over, most);
+  absl::Status status = co_await with_group(&cancel_all, &never);
+  over = true;
+  co_await watcher;
+  co_return status;
+}
+
+TEST(Scale, TenThousandTimeoutsAreCancelledInPiecesBetweenWhichOthersRun) {
+  std::int64_t most = 0;
+  EpollLoop loop;
+  EXPECT_EQ(loop.run(
+                [](std::int64_t* most) -> Co<absl::Status> {
+                  co_return co_await with_group(&watch_cancelling, most);
+                },
+                &most),
+            absl::OkStatus());
+  // A delivery or a step destroys the frames of one request at most: task, timeout and body.
+  EXPECT_LE(most, 8 * static_cast<std::int64_t>(Loop::kTurnDeliveries + Loop::kTurnSteps));
+  EXPECT_GT(most, 0) << "nothing was seen";
 }
 
 }  // namespace
