@@ -229,5 +229,17 @@ TEST(AsyncioGather, ConstructorHeterogenousFutures) {
   });
 }
 
+// Row 14, a failure in the clean-up of a sibling that was cancelled for the first: the first stays.
+TEST(AsyncioGather, OneExceptionIsTheFirst) {
+  in_group([](TaskGroup&) -> Co<absl::Status> {
+    absl::Status status =
+        co_await gather(lingers_and_fails(absl::Seconds(1), absl::StatusCode::kDataLoss),
+                        fail_after(absl::Seconds(1), absl::StatusCode::kAborted),
+                        lingers_and_fails(absl::ZeroDuration(), absl::StatusCode::kUnknown));
+    EXPECT_EQ(status, absl::AbortedError("as asked"));
+    co_return absl::OkStatus();
+  });
+}
+
 }  // namespace
 }  // namespace fermata

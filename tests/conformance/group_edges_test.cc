@@ -204,5 +204,29 @@ TEST(AsyncioTaskGroups, ItsOwnCancelDoesNotHideTheOneFromOutside) {
   });
 }
 
+// Row 47, the counterpart: cancelled from outside, but nobody was cut short by it. One child had
+// been cancelled before, by its handle; the rest ran to their ends. So there is a result.
+TEST(AsyncioTaskGroups, AGroupThatNobodyCutShortHasAResult) {
+  in_group([](TaskGroup&) -> Co<absl::Status> {
+    std::string log;
+    CancelScope scope(now() + absl::Seconds(2));
+    Outcome<void> outcome = co_await scope.run([](std::string* log) -> Co<void> {
+      absl::Status status = co_await with_group([](TaskGroup& group) -> Co<absl::Status> {
+        Task<void> one = group.spawn(&sleep_an_hour);
+        group.spawn([]() -> Co<void> { co_await shield(sleep(absl::Seconds(5))); });
+        co_await sleep(absl::Seconds(1));
+        one.cancel();
+        co_return absl::OkStatus();
+      });
+      *log += status.ok() ? "a result" : status.ToString();
+      co_await yield_now();
+      *log += ", and went on";
+    }(&log));
+    EXPECT_EQ(log, "a result");
+    EXPECT_TRUE(outcome.cancelled());
+    co_return absl::OkStatus();
+  });
+}
+
 }  // namespace
 }  // namespace fermata

@@ -171,14 +171,20 @@ TEST(Hazards, SpawnIntoAGroupThatIsJustOverIsRefused) {
           co_await signal->wait();
           if (*known == nullptr) co_return;  // this seed resumed the waiting side first
           Task<void> late = (*known)->spawn(&sleep_an_hour);
+          EXPECT_TRUE(late.done());
           late.cancel();
         },
         known, signal);
     absl::Status status = co_await with_group(
         [](TaskGroup& group, TaskGroup** known, Event* signal) -> Co<absl::Status> {
           *known = &group;
-          co_await sleep(absl::Seconds(1));
-          signal->set();
+          // The last to end is a task: who awaits the group is then queued behind the intruder.
+          group.spawn(
+              [](Event* signal) -> Co<void> {
+                co_await sleep(absl::Seconds(1));
+                signal->set();
+              },
+              signal);
           co_return absl::OkStatus();
         },
         known, signal);

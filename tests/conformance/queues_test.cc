@@ -198,5 +198,28 @@ TEST(AsyncioQueues, WhyArePuttersWaiting) {
   });
 }
 
+// Row 51: a place that gets free is taken at once, in a queue of any size, also while it is far
+// from empty; by as many putters as there are places.
+TEST(AsyncioQueues, APlaceThatGetsFreeIsTakenAtOnce) {
+  in_group([](TaskGroup& group) -> Co<absl::Status> {
+    for (std::size_t size = 1; size <= 5; ++size) {
+      Strings queue(size);
+      for (std::size_t i = 0; i < size; ++i) EXPECT_TRUE(queue.put_nowait("first").ok());
+      std::vector<Task<void>> putters;
+      for (std::size_t i = 0; i < size; ++i) putters.push_back(group.spawn(&put, &queue, "later"));
+      co_await settle();
+      for (std::size_t got = 1; got <= size; ++got) {
+        EXPECT_EQ(queue.get_nowait(), "first");
+        EXPECT_EQ(queue.size(), size) << "a putter waits beside a free place";
+        co_await settle();
+        std::size_t done = 0;
+        for (const Task<void>& putter : putters) done += putter.done() ? 1 : 0;
+        EXPECT_EQ(done, got);
+      }
+    }
+    co_return absl::OkStatus();
+  });
+}
+
 }  // namespace
 }  // namespace fermata
