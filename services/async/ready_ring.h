@@ -58,7 +58,9 @@ class ReadyRing {
     // never faults.
     const Entry& ahead = slots_[(head_ + kAhead) & mask_];
     __builtin_prefetch(ahead.what.address());
-    __builtin_prefetch(static_cast<const char*>(ahead.what.address()) + kCacheLine);
+    // As a number: an old address, or none, is no pointer to count from.
+    const auto frame = reinterpret_cast<std::uintptr_t>(ahead.what.address());
+    __builtin_prefetch(reinterpret_cast<const void*>(frame + kCacheLine));
     __builtin_prefetch(ahead.scope);
     return slots_[head_++ & mask_];
   }
