@@ -1,5 +1,5 @@
 // asyncio's test_base_events.py and test_events.py: turns, dropped timers, threads, descriptors.
-// Rows 61 to 64, but for the slow step report of row 63: watchdog_test.cc.
+// Rows 61 to 64, but for the slow step report of row 63.
 #include <sys/socket.h>
 #include <unistd.h>
 
