@@ -3,6 +3,7 @@
 #define SERVICES_ASYNC_ASYNC_H_
 
 #include "services/async/awaitable.h"
+#include "services/async/buggify.h"
 #include "services/async/cancel_reason.h"
 #include "services/async/cancel_scope.h"
 #include "services/async/check.h"

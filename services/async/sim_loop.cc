@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/async/check.h"
 #include "services/async/ps.h"
+#include "services/async/splitmix.h"
 
 namespace fermata {
 namespace {
@@ -42,7 +43,11 @@ struct SimLoop::Call : Timer {
   bool begun = false;
 };
 
-SimLoop::SimLoop(std::uint64_t seed) : seed_(seed), random_state_(seed) {
+SimLoop::SimLoop(std::uint64_t seed, SimOptions options)
+    : seed_(seed),
+      options_(seed == 0 ? SimOptions{} : options),
+      random_state_(seed),
+      buggifier_(seed, options_.buggify_places_percent, options_.buggify_fires_percent) {
   // A fixed date, so that nothing in a simulation depends on today.
   anchor_clock(absl::FromUnixSeconds(1'700'000'000), 0);
 }
@@ -51,20 +56,21 @@ SimLoop::~SimLoop() {
   FERMATA_CHECK(calls_.empty(), "a loop was destroyed while offloaded calls were running");
 }
 
-std::uint64_t SimLoop::random(std::uint64_t below) noexcept {  // splitmix64
-  random_state_ += 0x9e3779b97f4a7c15u;
-  std::uint64_t z = random_state_;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  z ^= z >> 31;
-  return below == 0 ? 0 : z % below;
+std::uint64_t SimLoop::random(std::uint64_t below) noexcept {
+  const std::uint64_t drawn = detail::splitmix64(random_state_);
+  return below == 0 ? 0 : drawn % below;
 }
 
 void SimLoop::turn() noexcept {
   ++stats_.turns;
+  if (options_.buggify_places_percent != 0) detail::Buggifier::current = &buggifier_;
   if (hook_ != nullptr && stats_.turns > hook_turn_) std::exchange(hook_, nullptr)();
   run_posted();
-  if (idle()) wait();
+  if (idle()) {
+    wait();
+  } else if (seed_ != 0) {
+    let_time_pass();
+  }
   run_deliveries();
   if (ring_.empty()) return;
   if (seed_ == 0) {
@@ -84,13 +90,32 @@ void SimLoop::wait() noexcept {
   refresh_clock();
   if (poll_descriptors(0)) return;
   if (next_deadline_ns() != TimerHeap::kNever) {
-    virtual_ns_ = std::max(virtual_ns_, next_deadline_ns());
+    virtual_ns_ = std::max(virtual_ns_, next_deadline_ns() + lateness_ns());
     refresh_clock();
     fire_timers();
     return;
   }
   if (poll_descriptors(kDescriptorWaitMs)) return;
   give_up();
+}
+
+// Something is ready, but what is due need not wait for it.
+void SimLoop::let_time_pass() noexcept {
+  const std::int64_t limit_ns = absl::ToInt64Nanoseconds(options_.turn_time);
+  if (limit_ns > 0) {
+    virtual_ns_ += static_cast<std::int64_t>(random(static_cast<std::uint64_t>(limit_ns)));
+    refresh_clock();
+  }
+  fire_timers();
+}
+
+std::int64_t SimLoop::lateness_ns() noexcept {
+  constexpr std::int64_t kFarAway = TimerHeap::kNever / 2;
+  if (options_.late_percent == 0 || next_deadline_ns() > kFarAway) return 0;
+  if (random(100) >= static_cast<std::uint64_t>(options_.late_percent)) return 0;
+  constexpr std::uint64_t kMagnitudes = 32;
+  const auto latest_ns = static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(options_.latest));
+  return static_cast<std::int64_t>(random(latest_ns >> random(kMagnitudes)));
 }
 
 void SimLoop::give_up() noexcept {
@@ -101,6 +126,7 @@ void SimLoop::give_up() noexcept {
 }
 
 absl::Status SimLoop::finish(absl::Status status) {
+  detail::Buggifier::current = nullptr;
   if (deadlock_.ok()) return status;
   return std::exchange(deadlock_, absl::OkStatus());
 }

@@ -9,7 +9,8 @@
 // time stands still while code runs. Seed 0 keeps first-come-first-served order, one step a turn;
 // every other seed runs what is ready in an order drawn from the seed, in turns of drawn length, so
 // cancellations and timers fall between any two steps. Offloaded calls run on this thread, begun
-// and answered after drawn delays. Descriptors are polled for real.
+// and answered after drawn delays. Descriptors are polled for real. SimOptions make it more unkind:
+// late timers, time that goes by while code runs, buggify().
 //
 // When nothing can ever happen again, run() ends with an error that names the tasks that wait and
 // where: a deadlock is a test result, not a hang.
@@ -24,14 +25,16 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "services/async/buggify.h"
 #include "services/async/main_loop.h"
+#include "services/async/sim_options.h"
 #include "services/async/timer_heap.h"
 
 namespace fermata {
 
 class SimLoop final : public MainLoop {
  public:
-  explicit SimLoop(std::uint64_t seed = 0);
+  explicit SimLoop(std::uint64_t seed = 0, SimOptions options = {});
   ~SimLoop() override;
 
   std::uint64_t seed() const noexcept { return seed_; }
@@ -60,6 +63,8 @@ class SimLoop final : public MainLoop {
   void turn() noexcept override;
   absl::Status finish(absl::Status status) override;
   void wait() noexcept;
+  void let_time_pass() noexcept;
+  std::int64_t lateness_ns() noexcept;
   bool poll_descriptors(int wait_ms) noexcept;
   void shuffle() noexcept;
   void give_up() noexcept;
@@ -67,7 +72,9 @@ class SimLoop final : public MainLoop {
   void wake_from_sleep() noexcept override {}
 
   const std::uint64_t seed_;
+  const SimOptions options_;
   std::uint64_t random_state_;
+  detail::Buggifier buggifier_;
   std::int64_t virtual_ns_ = 0;
   std::vector<IoWatch*> watches_;
   std::list<Call> calls_;
