@@ -55,6 +55,8 @@ class Condition {
       Wait& self = static_cast<Wait&>(suspension);
       if (self.state_ == State::kNotBegun) return true;  // the lock was never given up
       if (self.state_ != State::kWaiting) return false;  // the lock is on its way
+      // The body of a group goes last: it would hold the lock, and its children may need it to go.
+      if (!self.may_unwind()) return false;
       self.state_ = State::kCancelled;
       self.unlink();
       self.condition_->lock_->take_or_queue(self);

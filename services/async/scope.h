@@ -43,7 +43,7 @@ class Suspension {
   FrameHandle frame() const noexcept { return frame_; }
 
  protected:
-  // Asks to stop, once. True: free; it has left every list, so nobody can wake it any more, and the
+  // Asks to stop. True: free; it has left every list, so nobody can wake it any more, and the
   // frame may be destroyed. False: in flight; the operation calls released() when it is free. Also
   // called for an operation that did not begin because park() said no.
   using Abort = bool (*)(Suspension&) noexcept;
@@ -63,6 +63,9 @@ class Suspension {
   inline void released() noexcept;
 
   inline Scope& scope() const noexcept;
+  // Whether the frames may be destroyed as soon as this lets go. If not, abort() may answer false
+  // and do nothing: it is asked again when they may.
+  inline bool may_unwind() const noexcept;
   bool parked() const noexcept { return frame_ != nullptr; }
 
  private:
@@ -96,7 +99,7 @@ class Scope : public Completion {
   // Whether the frames may be destroyed yet; if not, redeliver() must be called when they may.
   virtual bool may_unwind() const noexcept { return true; }
   void redeliver() noexcept {
-    if (at_ != nullptr && at_->abort_ == nullptr) queue_delivery();
+    if (at_ != nullptr && requested()) queue_delivery();
   }
   // The frames are free: destroy them, and end as cancelled. Called by the loop at its top level.
   virtual void unwind() noexcept = 0;
@@ -155,6 +158,8 @@ inline void resume_soon(std::coroutine_handle<> frame) noexcept {
 // ---- hot paths
 
 inline Scope& Suspension::scope() const noexcept { return *frame_.promise().scope; }
+
+inline bool Suspension::may_unwind() const noexcept { return scope().may_unwind(); }
 
 inline bool Suspension::park(FrameHandle frame) noexcept {
   frame_ = frame;

@@ -275,6 +275,34 @@ TEST(Condition, CancelledAtEveryTurnTheLockIsHeldWhenWaitEnds) {
   EXPECT_GT(points, 60u);
 }
 
+Co<absl::Status> wait_holding(Lock* lock, Condition* changed) {
+  Counted counted;
+  Lock::Guard guard = co_await lock->acquire();
+  co_await changed->wait();
+  co_return absl::OkStatus();
+}
+
+Co<absl::Status> body_and_children_wait(TaskGroup& group, Lock* lock, Condition* changed) {
+  for (int i = 0; i < 3; ++i) group.spawn(&wait_holding, lock, changed);
+  co_return co_await wait_holding(lock, changed);
+}
+
+// The body is unwound last, and takes the lock back last too.
+TEST(Condition, AGroupWhoseBodyAndChildrenWaitInItCanBeCancelled) {
+  const std::uint64_t points = cancel_at_every_turn(
+      []() -> Co<absl::Status> {
+        Lock lock;
+        Condition changed(lock);
+        absl::Status ended = co_await timeout(absl::Seconds(1),
+                                              with_group(&body_and_children_wait, &lock, &changed));
+        EXPECT_FALSE(ended.ok());
+        EXPECT_FALSE(lock.locked());
+        co_return absl::OkStatus();
+      },
+      [] {});
+  EXPECT_GT(points, 30u);
+}
+
 TEST(ConditionDeathTest, WaitingWithoutTheLockIsAnError) {
   EXPECT_DEATH((void)run_once(0,
                               []() -> Co<absl::Status> {
