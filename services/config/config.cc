@@ -127,6 +127,10 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   read_retention(reader.child("retention"), config.retention);
   read_shutdown(reader.child("shutdown"), config.shutdown);
   read_log(reader.child("log"), config.log);
+  config.loop = reader.choice<LoopChoice>("loop", config.loop,
+                                          {{"auto", LoopChoice::kAuto},
+                                           {"epoll", LoopChoice::kEpoll},
+                                           {"io_uring", LoopChoice::kIoUring}});
   config.offload_threads =
       static_cast<int>(reader.integer("offload_threads", config.offload_threads, {1, 256}));
   reader.finish();

@@ -47,6 +47,9 @@ struct LogConfig {
   LogFormat format = LogFormat::kText;
 };
 
+// What the daemon's event loop waits with; kAuto: the best that the kernel offers.
+enum class LoopChoice { kAuto, kEpoll, kIoUring };
+
 struct Config {
   std::string listen = "127.0.0.1:7450";   // host:port or unix:/path
   std::string metrics = "127.0.0.1:9464";  // host:port; "": no metrics endpoint
@@ -56,6 +59,7 @@ struct Config {
   RetentionConfig retention;
   ShutdownConfig shutdown;
   LogConfig log;
+  LoopChoice loop = LoopChoice::kAuto;
   int offload_threads = 4;
 };
 

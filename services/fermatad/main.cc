@@ -4,7 +4,9 @@
 // arguments or configuration; 130 second signal; 131 the drain got stuck.
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "CLI/CLI.hpp"
 #include "services/async/async.h"
@@ -50,9 +52,8 @@ Co<absl::Status> check(Daemon& daemon) {
 void greet(const Daemon& daemon) { say(daemon.greeting()); }
 
 Co<absl::Status> serve(Daemon& daemon) {
-  const Watchdog watchdog(Watchdog::Options(), [](const Watchdog::Report& report) {
-    log_warning(report.to_string());
-  });
+  const Watchdog watchdog(Watchdog::Options(),
+                          [](const Watchdog::Report& report) { log_warning(report.to_string()); });
   absl::Status status = co_await daemon.load();
   for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
   if (status.ok()) status = daemon.open();
@@ -61,15 +62,31 @@ Co<absl::Status> serve(Daemon& daemon) {
   co_return status;
 }
 
+std::unique_ptr<KernelLoop> loop_for(const Config& config) {
+  LoopKind kind = LoopKind::kAuto;
+  if (config.loop == LoopChoice::kEpoll) kind = LoopKind::kEpoll;
+  if (config.loop == LoopChoice::kIoUring) kind = LoopKind::kIoUring;
+  std::string why;
+  std::unique_ptr<KernelLoop> loop =
+      make_loop(kind, static_cast<std::size_t>(config.offload_threads), &why);
+  const std::string told = str_cat("the loop runs on ", loop->kind(), ": ", why);
+  if (kind == LoopKind::kIoUring && loop->kind() != std::string_view("io_uring")) {
+    log_warning(told);
+  } else {
+    log_info(told);
+  }
+  return loop;
+}
+
 int run_with(const Config& config, bool only_check) {
   const absl::StatusOr<PrivateFolder> folder = PrivateFolder::make();
   if (!folder.ok()) {
     complain(text_of(folder.status()));
     return kFailed;
   }
-  EpollLoop loop(static_cast<size_t>(config.offload_threads));
-  Daemon daemon(loop, config, folder->path());
-  const absl::Status status = loop.run(only_check ? &check : &serve, std::ref(daemon));
+  const std::unique_ptr<KernelLoop> loop = loop_for(config);
+  Daemon daemon(*loop, config, folder->path());
+  const absl::Status status = loop->run(only_check ? &check : &serve, std::ref(daemon));
   if (status.ok()) return 0;
   complain(text_of(status));
   return kFailed;

@@ -145,7 +145,7 @@ TEST_P(Post, WritesAtMostOncePerSleep) {
 
 // One at a time, each to a loop that sleeps: then it is a write for each.
 TEST_P(Post, WritesForEverySleepThatItEnds) {
-  constexpr std::uint64_t kRounds = 200;
+  static constexpr std::uint64_t kRounds = 200;
   const std::unique_ptr<KernelLoop> loop = make();
   Event done;
   std::thread other([&] {

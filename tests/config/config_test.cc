@@ -28,6 +28,7 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.shutdown.drain, defaults.shutdown.drain);
   EXPECT_EQ(config.log.level, defaults.log.level);
   EXPECT_EQ(config.log.format, defaults.log.format);
+  EXPECT_EQ(config.loop, defaults.loop);
   EXPECT_EQ(config.offload_threads, defaults.offload_threads);
 }
 
@@ -56,6 +57,7 @@ limits: { jobs: 1, bytes: 2MiB, payload: 1KiB, fan_out: 3, running: 4 }
 retention: { jobs: 5, bytes: 6KiB, age: 7s }
 shutdown: { pause: 1s, drain: 2m }
 log: { level: debug, format: json }
+loop: io_uring
 offload_threads: 2
 )",
                                                "fermata.yaml");
@@ -71,6 +73,7 @@ offload_threads: 2
   EXPECT_EQ(config->shutdown.drain, absl::Minutes(2));
   EXPECT_EQ(config->log.level, LogLevel::kDebug);
   EXPECT_EQ(config->log.format, LogFormat::kJson);
+  EXPECT_EQ(config->loop, LoopChoice::kIoUring);
   EXPECT_EQ(config->offload_threads, 2);
 }
 
