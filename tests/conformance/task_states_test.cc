@@ -80,7 +80,9 @@ Co<void> conduct(Stage* stage, TaskGroup* group, Task<Result> task) {
   if (stage->all.doing != Doing::kUnstarted) co_await sleep(absl::Nanoseconds(1));
   if (cancel == Cancel::kWhileWaiting || cancel == Cancel::kTwice) task.cancel();
   if (cancel == Cancel::kTwice) task.cancel(CancelReason::kOverload);
-  if (stage->all.group == Group::kCancelledAfter) group->cancel();
+  if (stage->all.doing != Doing::kUnstarted && stage->all.group == Group::kCancelledAfter) {
+    group->cancel();  // its body sleeps: it is still there
+  }
   if (stage->all.doing != Doing::kUnstarted) co_await sleep(absl::Nanoseconds(1));
   stage->wake_up.set();
   if (cancel == Cancel::kSameStepAsWakeUp) task.cancel();

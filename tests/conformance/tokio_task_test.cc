@@ -158,6 +158,10 @@ TEST(TokioCoopBudget, IsSpentByEveryLeafThatIsReady) {
   constexpr int kRounds = 10;
   constexpr int kCount = kRounds * static_cast<int>(Loop::kStepBudget);
   const auto expect_rounds = [](std::uint64_t steps, const char* what) {
+    if (kChecked) {  // there every await suspends
+      EXPECT_GE(steps, static_cast<std::uint64_t>(kCount)) << what;
+      return;
+    }
     EXPECT_GE(steps, static_cast<std::uint64_t>(kRounds - 2)) << what << " starves the others";
     EXPECT_LE(steps, static_cast<std::uint64_t>(kRounds + 2)) << what << " yields too often";
   };
