@@ -253,6 +253,10 @@ def debian_repositories():
         libs = {":re2": ["re2"]},
     )
     _repo(
+        name = "com_github_c_ares_c_ares",
+        libs = {":ares": ["libcares"]},
+    )
+    _repo(
         name = "com_github_curl_curl",
         libs = {":curl": ["libcurl"]},
     )
