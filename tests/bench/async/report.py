@@ -85,8 +85,9 @@ def table(results, tests):
         if value is None:
             reason = results.reasons.get((name, test)) if test != "R10" else None
             return "n/a" + mark("%s, %s: %s" % (name, test, reason)) if reason else "-"
-        spread = results.spread(name, test, key)
-        text = "%.*f ±%.0f%%" % (digits, value, 100 * spread)
+        text = "%.*f" % (digits, value)
+        if len(results.values(name, test, key)) > 1:  # one round says nothing of the spread
+            text += " ±%.0f%%" % (100 * results.spread(name, test, key))
         different = NOT_THE_SAME.get((name, test))
         return text + (mark(different) if different else "")
 
