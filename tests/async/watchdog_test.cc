@@ -61,6 +61,15 @@ TEST(StallDetector, IsSilentAfterSoManyAMinuteButGoesOnCounting) {
 
 // ---- Watchdog, on a real loop
 
+// TSan delivers a signal in frames of its own, from which no stack of the step can be taken.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kHasStack = false;
+#elif defined(__has_feature)
+constexpr bool kHasStack = !__has_feature(thread_sanitizer);
+#else
+constexpr bool kHasStack = true;
+#endif
+
 struct Reports {
   void add(const Watchdog::Report& report) {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -97,6 +106,7 @@ TEST(Watchdog, NamesTheTaskThatBlocksItsLoopAndWhere) {
   EXPECT_EQ(run(with_group(&be_watched, &reports)), absl::OkStatus());
   EXPECT_EQ(reports.last.task, "the slow one");
   EXPECT_GE(reports.last.blocked, absl::Milliseconds(20));
+  if (!kHasStack) return;
   EXPECT_NE(reports.last.to_string().find("block_until_seen"), std::string::npos)
       << reports.last.to_string();
 }
