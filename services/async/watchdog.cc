@@ -1,6 +1,7 @@
 #include "services/async/watchdog.h"
 
 #include <errno.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +22,16 @@ namespace {
 constexpr std::chrono::milliseconds kAnswer{500};
 
 int stall_signal() noexcept { return SIGRTMIN + 3; }
+
+// As a return address: one byte behind the instruction.
+void* interrupted_at(void* context) noexcept {
+#if defined(__x86_64__)
+  const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  return reinterpret_cast<void*>(registers[REG_RIP] + 1);
+#else
+  return nullptr;
+#endif
+}
 
 std::string name_of(void* address) {
   char name[256];
@@ -81,8 +92,12 @@ void Watchdog::handle(int, siginfo_t* info, void* context) noexcept {
   const int saved_errno = errno;
   Capture& capture = *static_cast<Capture*>(info->si_value.sival_ptr);
   int dropped = 0;
-  capture.frame_count = static_cast<std::size_t>(absl::GetStackTraceWithContext(
-      capture.frames.data(), static_cast<int>(kFrames), 1, context, &dropped));
+  // The chain of frames begins with the caller of what was interrupted; that itself is in the
+  // context only.
+  capture.frames[0] = interrupted_at(context);
+  capture.frame_count =
+      1 + static_cast<std::size_t>(absl::GetStackTraceWithContext(
+              capture.frames.data() + 1, static_cast<int>(kFrames) - 1, 1, context, &dropped));
   capture.task.fill('\0');
   if (const TaskBase* task = task_of(capture.loop->running())) {
     const std::string_view name = task->name();
