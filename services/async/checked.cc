@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "services/async/splitmix.h"
+
 namespace fermata::detail {
 namespace {
 
@@ -18,14 +20,12 @@ std::uint64_t first_state() {
 
 }  // namespace
 
-std::uint64_t checked_random(std::uint64_t below) noexcept {  // splitmix64
+std::uint64_t checked_random(std::uint64_t below) noexcept {
+  // Loops on several threads draw from one sequence: each takes the next state.
   static std::atomic<std::uint64_t> state{first_state()};
-  constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15u;
-  std::uint64_t z = state.fetch_add(kStep, std::memory_order_relaxed) + kStep;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  z ^= z >> 31;
-  return below == 0 ? 0 : z % below;
+  std::uint64_t own = state.fetch_add(kSplitmixStep, std::memory_order_relaxed);
+  const std::uint64_t drawn = splitmix64(own);
+  return below == 0 ? 0 : drawn % below;
 }
 
 }  // namespace fermata::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "services/async/splitmix.h"
 
 namespace fermata {
 
@@ -29,7 +30,7 @@ struct SimFaults {
   std::size_t buffer_bytes = 64 * 1024;
 };
 
-// splitmix64: the draws of one simulation.
+// The draws of one simulation.
 class SimRandom {
  public:
   explicit SimRandom(std::uint64_t seed) noexcept : state_(seed) {}
@@ -44,13 +45,7 @@ class SimRandom {
   }
 
  private:
-  std::uint64_t next() noexcept {
-    state_ += 0x9e3779b97f4a7c15u;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
+  std::uint64_t next() noexcept { return detail::splitmix64(state_); }
   std::uint64_t state_;
 };
 
