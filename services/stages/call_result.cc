@@ -93,12 +93,14 @@ absl::Status StageCall::absl_status() const {
 StageOutcome StageCall::take_outcome() {
   StageOutcome outcome;
   outcome.status = absl_status();
-  outcome.version = instance_.stage().info().version;
+  outcome.version = instance_.generation().label();
   if (outcome.status.ok()) {
     // An output is JSON text; a stage that emits none has nothing to say.
     outcome.output = output_.empty() ? Buffer(std::string("null")) : output_;
     return outcome;
   }
+  outcome.preempted = instance_.preempting() && cancel_reason() == FERMATA_CANCEL_SHUTDOWN;
+  outcome.lost = status_ == FERMATA_E_LOST;
   outcome.retryable = absl::IsDeadlineExceeded(outcome.status) || retryable(status_);
   constexpr uint64_t kLongestWaitNs = uint64_t{30} * 24 * 3600 * 1'000'000'000;
   outcome.retry_after =

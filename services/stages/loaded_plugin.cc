@@ -132,6 +132,10 @@ absl::StatusOr<std::unique_ptr<LoadedPlugin>> LoadedPlugin::load(const std::stri
                                 absl_view((*loaded)->id()), " ", absl_view((*loaded)->version()),
                                 " - one of them is stale; use FERMATA_PLUGIN, which writes both"));
   }
+  Dl_info where;
+  if (::dladdr(reinterpret_cast<const void*>(entry), &where) != 0) {
+    (*loaded)->image_ = where.dli_fbase;
+  }
   return loaded;
 }
 

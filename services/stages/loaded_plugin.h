@@ -34,12 +34,20 @@ class LoadedPlugin {
       const std::string& file, const fermata_plugin* descriptor);
 
   const std::string& file() const { return file_; }
+  // Where its code begins; null for a plugin that is linked in. Tells two mappings apart.
+  const void* image() const { return image_; }
   std::string_view id() const { return view_of(descriptor_->id); }
   std::string_view version() const { return view_of(descriptor_->version); }
   const std::string& short_name() const { return short_name_; }
   size_t stage_count() const { return descriptor_->n_stages; }
   const fermata_stage& stage(size_t i) const { return *descriptor_->stages[i]; }
   StageInfo stage_info(size_t i) const;
+
+  // Loop thread. The generations that run this code; false from drop_user(): there are others.
+  // After the last one has gone it is stopped, and cannot be used again.
+  void add_user() { ++users_; }
+  bool drop_user() { return --users_ == 0; }
+  bool in_use() const { return users_ > 0; }
 
   // Worker thread. init() has to succeed before the first create(); quiesce() and fini() come last.
   absl::Status init();
@@ -51,7 +59,9 @@ class LoadedPlugin {
   std::string file_;
   std::string short_name_;
   const fermata_plugin* descriptor_;
+  const void* image_ = nullptr;
   bool initialised_ = false;
+  int users_ = 0;
 };
 
 // "OK", "E_UNAVAILABLE", ...: for messages.

@@ -5,18 +5,24 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/stages/absl_view.h"
 #include "services/stages/host_table.h"
 #include "services/stages/private_copy.h"
 
 namespace fermata {
-namespace {
 
-absl::StatusOr<std::vector<std::string>> plugin_files(const std::string& folder) {
+bool is_plugin_file(std::string_view name) {
+  return !name.empty() && name.front() != '.' && absl::EndsWith(absl_view(name), ".so");
+}
+
+absl::StatusOr<std::vector<std::string>> open_plugin_folder(std::string folder,
+                                                            std::string private_dir) {
+  if (absl::Status s = check_plugin_folder(folder); !s.ok()) return s;
+  if (absl::Status s = prepare_private_dir(private_dir); !s.ok()) return s;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), &::closedir);
   if (directory == nullptr) {
     return absl::FailedPreconditionError(
@@ -24,68 +30,47 @@ absl::StatusOr<std::vector<std::string>> plugin_files(const std::string& folder)
   }
   std::vector<std::string> files;
   while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name.front() != '.' && absl::EndsWith(name, ".so")) files.push_back(name);
+    if (is_plugin_file(entry->d_name)) files.emplace_back(entry->d_name);
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
-using Seen = std::map<std::string, const FoundPlugin*>;
-
-absl::Status check_duplicate(const FoundPlugin& found, const Seen& seen) {
-  const auto other = seen.find(found.note.id);
-  if (other == seen.end()) return absl::OkStatus();
-  const FoundPlugin& first = *other->second;
-  return refusal(
-      132, found.file,
-      absl::StrCat(found.note.id, " ", found.note.version, " is already loaded from ", first.file,
-                   " (", first.note.version, ", ", first.sha256.substr(0, 8), ", this one is ",
-                   found.sha256.substr(0, 8), ") - keep one of the two files"));
-}
-
-absl::Status load_one(const std::string& folder, const std::string& private_dir,
-                      const LibraryFinder& finder, const HostFacts& facts, const Seen& seen,
-                      FoundPlugin& found) {
-  absl::StatusOr<PrivateCopy> copy = copy_plugin(folder, found.file, private_dir);
-  if (!copy.ok()) return copy.status();
-  found.sha256 = copy->sha256;
-  absl::StatusOr<PluginNote> note =
-      check_plugin_bytes(found.file, copy->bytes, folder, finder, facts);
-  if (!note.ok()) return note.status();
-  found.note = *std::move(note);
-  if (absl::Status s = check_duplicate(found, seen); !s.ok()) return s;
-  absl::StatusOr<std::unique_ptr<LoadedPlugin>> plugin =
-      LoadedPlugin::load(found.file, copy->path, found.note, host_table());
-  if (!plugin.ok()) return plugin.status();
-  if (absl::Status s = (*plugin)->init(); !s.ok()) return s;
-  found.plugin = *std::move(plugin);
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-ScannedFolder scan_plugin_folder(std::string folder, std::string private_dir, HostFacts facts) {
-  ScannedFolder scanned;
-  if (folder.empty()) return scanned;
-  scanned.status = check_plugin_folder(folder);
-  if (scanned.status.ok()) scanned.status = prepare_private_dir(private_dir);
-  absl::StatusOr<std::vector<std::string>> files;
-  if (scanned.status.ok()) {
-    files = plugin_files(folder);
-    scanned.status = files.status();
-  }
-  if (!scanned.status.ok()) return scanned;
+TakenPlugin take_plugin(std::string folder, std::string file, std::string private_dir,
+                        HostFacts facts) {
+  TakenPlugin taken;
+  taken.file = std::move(file);
+  absl::StatusOr<PrivateCopy> copy = copy_plugin(folder, taken.file, private_dir);
+  taken.status = copy.status();
+  if (!copy.ok()) return taken;
+  taken.sha256 = copy->sha256;
+  taken.path = copy->path;
   const LibraryFinder finder;
-  Seen seen;
-  scanned.found.reserve(files->size());  // `seen` points into it
-  for (const std::string& file : *files) {
-    FoundPlugin& found = scanned.found.emplace_back();
-    found.file = file;
-    found.status = load_one(folder, private_dir, finder, facts, seen, found);
-    if (found.status.ok()) seen.emplace(found.note.id, &found);
+  absl::StatusOr<PluginNote> note =
+      check_plugin_bytes(taken.file, copy->bytes, folder, finder, facts);
+  taken.status = note.status();
+  if (note.ok()) taken.note = *std::move(note);
+  return taken;
+}
+
+absl::StatusOr<std::unique_ptr<LoadedPlugin>> map_plugin(TakenPlugin taken, std::string fresh_path,
+                                                         std::vector<const void*> known) {
+  if (!fresh_path.empty()) {
+    if (absl::Status s = copy_again(taken.path, fresh_path); !s.ok()) {
+      return refusal(100, taken.file, absl::StrCat("cannot be copied: ", s.message()));
+    }
+    taken.path = std::move(fresh_path);
   }
-  return scanned;
+  absl::StatusOr<std::unique_ptr<LoadedPlugin>> plugin =
+      LoadedPlugin::load(taken.file, taken.path, taken.note, host_table());
+  if (!plugin.ok()) return plugin;
+  if (std::find(known.begin(), known.end(), (*plugin)->image()) != known.end()) {
+    return refusal(146, taken.file,
+                   "the dynamic loader answered with code that is loaded already - restart the "
+                   "server");
+  }
+  if (absl::Status s = (*plugin)->init(); !s.ok()) return s;
+  return plugin;
 }
 
 }  // namespace fermata

@@ -1,8 +1,8 @@
-// Scanning a plugin folder: every .so in it is copied, checked, loaded and initialised, or refused
-// with a reason.
+// From a file of the plugin folder to code in this process: taken (copied and checked, nothing of
+// it runs), then mapped (constructors, descriptor, init()).
 //
-// The whole of it blocks (files, the dynamic loader, constructors), so it runs on a worker thread;
-// it touches nothing of a loop. One bad file never keeps the others from being loaded.
+// All of it blocks (files, the dynamic loader), so it runs on a worker thread and touches nothing
+// of a loop.
 #ifndef SERVICES_STAGES_PLUGIN_FOLDER_H_
 #define SERVICES_STAGES_PLUGIN_FOLDER_H_
 
@@ -11,26 +11,34 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "services/stages/loaded_plugin.h"
 #include "services/stages/static_checks.h"
 
 namespace fermata {
 
-struct FoundPlugin {
+// A file that a plugin may be in: *.so, no dotfile.
+bool is_plugin_file(std::string_view name);
+
+// Checks the folder and makes the private directory ready. The names of the plugin files, sorted.
+absl::StatusOr<std::vector<std::string>> open_plugin_folder(std::string folder,
+                                                            std::string private_dir);
+
+struct TakenPlugin {
   std::string file;
-  std::string sha256;
-  PluginNote note;  // as far as it could be read
-  absl::Status status;
-  std::unique_ptr<LoadedPlugin> plugin;  // when ok
+  std::string sha256;  // as far as it could be read
+  std::string path;    // of our copy
+  PluginNote note;
+  absl::Status status;  // "PLG-nnn ..."
 };
+TakenPlugin take_plugin(std::string folder, std::string file, std::string private_dir,
+                        HostFacts facts);
 
-struct ScannedFolder {
-  absl::Status status;             // of the folder itself
-  std::vector<FoundPlugin> found;  // in order of file names
-};
-
-// `folder` empty: nothing to load.
-ScannedFolder scan_plugin_folder(std::string folder, std::string private_dir, HostFacts facts);
+// Loads and initialises it. `known` are the images that are mapped already: PLG-146 when the
+// dynamic loader answers with one of them. With `fresh_path` set, from a new copy under that name:
+// code that was stopped once cannot be started again.
+absl::StatusOr<std::unique_ptr<LoadedPlugin>> map_plugin(TakenPlugin taken, std::string fresh_path,
+                                                         std::vector<const void*> known);
 
 }  // namespace fermata
 

@@ -1,14 +1,16 @@
-// PluginHost: the real Stages. Loads every plugin of a folder at start and runs their stages on one
-// loop.
+// PluginHost: the real Stages. Loads the plugins of a folder, runs their stages on one loop, and
+// changes versions under load.
 //
 //   PluginHost host(loop, options);
 //   LoadReport report = co_await host.load_all();      // on the loop; files and dlopen on a worker
 //   ... co_await host.call(stage, request) ...
-//   co_await host.close();                             // cancels what runs, destroys instances,
-//   stops the plugins
+//   co_await host.load_file("http.so");                // a new version: loaded beside, then
+//   switched co_await host.close();                             // cancels what runs, stops the
+//   plugins
 //
-// One bad plugin never keeps the others from loading: it is listed with its refusal. Loop thread
-// only; closed before it is destroyed. Code is never unmapped.
+// One bad plugin never keeps the others from loading, and never replaces one that works: it is
+// listed with its refusal. Old versions drain in tasks of run(). Loop thread only; closed before it
+// is destroyed. Code is never unmapped.
 #ifndef SERVICES_STAGES_PLUGIN_HOST_H_
 #define SERVICES_STAGES_PLUGIN_HOST_H_
 
@@ -22,15 +24,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/async/co.h"
-#include "services/async/loop.h"
+#include "services/async/async.h"
+#include "services/stages/generation.h"
+#include "services/stages/plugin_folder.h"
 #include "services/stages/plugin_metrics.h"
+#include "services/stages/plugin_slot.h"
 #include "services/stages/stage_instance.h"
 #include "services/stages/stages.h"
 
 namespace fermata {
-
-class LoadedPlugin;
 
 struct StagesOptions {
   std::string folder;  // of *.so; empty: none
@@ -39,9 +41,17 @@ struct StagesOptions {
   // JSON text by plugin, short name or id: what every stage of it gets at create().
   std::map<std::string, std::string> config;
   absl::Duration cancel_grace = absl::Seconds(5);
+  // How long the calls of a version that goes may still run; then they are tried again on the new.
+  absl::Duration drain_timeout = absl::Minutes(10);
+  // How long its instances then wait for a roll-back.
+  absl::Duration rollback_window = absl::Minutes(10);
   uint32_t max_depth = 16;     // sub-stages inside each other
   uint32_t chunk_credit = 16;  // chunks that a streaming stage may emit in one turn
   std::function<void(const StageLogRecord&)> log;  // on the loop
+  // What pipelines call now, as in "http/get@1.2": those versions are kept. Null: nothing.
+  std::function<std::vector<std::string>()> uses;
+  // The set of stages has changed. Null: nobody cares.
+  std::function<void()> changed;
 };
 
 struct LoadReport {
@@ -51,8 +61,22 @@ struct LoadReport {
   std::vector<std::string> refusals;  // "PLG-nnn ..."
 };
 
+// What became of one file.
+struct FileReport {
+  absl::Status status;  // "PLG-nnn ..." when it was refused
+  std::string id;       // as far as they are known
+  std::string label;
+  std::string before;  // what it replaced; empty: nothing
+  bool fresh = false;  // false: its bytes were active already
+};
+
 class PluginHost final : public Stages {
  public:
+  // Code of one plugin that may be mapped at the same time, used or not.
+  static constexpr size_t kMaxImages = 17;
+  // Refused files that are remembered.
+  static constexpr size_t kMaxRefused = 1000;
+
   PluginHost(Loop& loop, StagesOptions options);
   ~PluginHost() override;
   PluginHost(const PluginHost&) = delete;
@@ -61,7 +85,22 @@ class PluginHost final : public Stages {
   // Once. On cancel: waits for the file that is being loaded.
   Co<LoadReport> load_all();
   // A plugin linked into the program, as if it had been found in a file of that name.
-  absl::Status add_plugin(const std::string& file, const fermata_plugin* descriptor);
+  Co<absl::Status> add_plugin(std::string file, const fermata_plugin* descriptor);
+
+  // Where old versions drain; until it is cancelled. Needed for whatever replaces one.
+  Co<absl::Status> run();
+  // Takes up a file of the folder as it is now. `again`: also when its bytes are active already, to
+  // give it new instances.
+  //   wakes when   it is active, or was refused
+  //   on cancel    when the step that runs has ended; then nothing has changed
+  //   on shutdown  likewise
+  Co<FileReport> load_file(std::string file, bool again);
+  // It is not in the folder any more. What was loaded from it goes on, unless another version is
+  // active.
+  void file_gone(const std::string& file);
+  // Files that are known by now, loaded or refused.
+  std::vector<std::string> known_files() const;
+
   // Every call is cancelled; wakes when all have let go, or the grace period is over.
   Co<void> close();
 
@@ -78,18 +117,39 @@ class PluginHost final : public Stages {
   std::vector<StageView> stage_views() const;
 
  private:
-  struct HostedStage;
-  struct HostedPlugin;
-
-  absl::Status create_instances(HostedPlugin& plugin);
-  absl::StatusOr<std::string> config_for(const HostedPlugin& plugin, const StageInfo& stage) const;
-  void refuse(HostedPlugin& plugin, const absl::Status& why, LoadReport& report);
-  HostedStage* find(std::string_view use, std::string* why) const;
+  // plugin_host.cc
+  RouteRef find(std::string_view use, std::string* why) const;
+  StageTarget target_for(std::string_view use, const PluginGeneration& caller) const;
+  void name_routes();
+  static PluginInfo info_of(const PluginGeneration& generation);
+  // plugin_host_load.cc
+  Co<FileReport> load_locked(std::string file, bool again, bool at_start);
+  Co<absl::Status> load_taken(TakenPlugin taken, bool at_start, FileReport* report);
+  Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> image_of(PluginSlot* slot, TakenPlugin taken);
+  Co<absl::Status> start_generation(PluginSlot* slot, GenerationRef generation, bool at_start);
+  absl::Status check_version(const TakenPlugin& taken, const PluginSlot& slot) const;
+  absl::StatusOr<std::vector<std::string>> configs_for(const PluginGeneration& generation) const;
+  PluginSlot& slot_of(std::string_view id);
+  void refuse(const TakenPlugin& taken, const absl::Status& why);
+  // plugin_host_drain.cc
+  void switch_to(PluginSlot& slot, const GenerationRef& generation);
+  void review(PluginSlot& slot);
+  bool wanted(const PluginSlot& slot, const PluginGeneration& generation) const;
+  static Co<absl::Status> serve(TaskGroup& group, PluginHost* self);
+  static Co<void> drain(PluginHost* self, PluginSlot* slot, GenerationRef generation);
+  Co<bool> drained(PluginSlot* slot, GenerationRef generation);
+  Co<void> retire(PluginSlot* slot, GenerationRef generation);
+  void say(StageLogLevel level, std::string_view plugin, absl::string_view message) const;
 
   StagesOptions options_;
   std::unique_ptr<HostContext> context_;
-  std::vector<std::unique_ptr<HostedPlugin>> plugins_;  // in file order
-  std::map<std::string, HostedStage*, std::less<>> by_use_;
+  std::map<std::string, std::unique_ptr<PluginSlot>> slots_;  // by plugin id
+  std::map<std::string, RouteRef, std::less<>> by_use_;       // null: in two plugins
+  std::map<std::string, std::string> present_;                // file -> sha256 of its bytes
+  std::map<std::string, PluginInfo> refused_;                 // by file
+  std::map<std::string, PluginInfo> retired_;                 // by id and label
+  Lock loading_;
+  TaskGroup* group_ = nullptr;
   bool closed_ = true;
 };
 

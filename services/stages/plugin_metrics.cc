@@ -32,11 +32,16 @@ bool valid_bounds(const fermata_metric_def& def) {
   return true;
 }
 
+bool same_shape(const PluginMetric& a, const PluginMetric& b) {
+  return a.kind == b.kind && a.labels == b.labels && a.bounds == b.bounds;
+}
+
 }  // namespace
 
+void PluginMetrics::begin_definitions() { defined_.assign(metrics_.size(), false); }
+
 fermata_status PluginMetrics::define(const fermata_metric_def& def, uint32_t* id) {
-  if (!FERMATA_HAS(fermata_metric_def, &def, n_bounds) || metrics_.size() >= kMaxMetrics)
-    return FERMATA_E_INVALID;
+  if (!FERMATA_HAS(fermata_metric_def, &def, n_bounds)) return FERMATA_E_INVALID;
   if (def.kind < FERMATA_METRIC_COUNTER || def.kind > FERMATA_METRIC_HISTOGRAM)
     return FERMATA_E_UNSUPPORTED;
   if (!valid_metric_name(view_of(def.name)) || def.n_labels > kMaxLabels || !valid_bounds(def)) {
@@ -46,15 +51,23 @@ fermata_status PluginMetrics::define(const fermata_metric_def& def, uint32_t* id
   metric.kind = def.kind;
   metric.name = std::string(view_of(def.name));
   metric.help = std::string(view_of(def.help));
-  for (const PluginMetric& other : metrics_) {
-    if (other.name == metric.name) return FERMATA_E_INVALID;
-  }
   for (uint32_t i = 0; i < def.n_labels; ++i) {
     if (!valid_label_name(view_of(def.labels[i]))) return FERMATA_E_INVALID;
     metric.labels.emplace_back(view_of(def.labels[i]));
   }
   if (def.n_bounds > 0) metric.bounds.assign(def.bounds, def.bounds + def.n_bounds);
+  for (size_t i = 0; i < metrics_.size(); ++i) {
+    if (metrics_[i].name != metric.name) continue;
+    if (defined_[i]) return FERMATA_E_INVALID;
+    if (!same_shape(metrics_[i], metric)) continue;
+    defined_[i] = true;
+    metrics_[i].help = std::move(metric.help);
+    *id = static_cast<uint32_t>(i + 1);
+    return FERMATA_OK;
+  }
+  if (metrics_.size() >= kMaxMetrics) return FERMATA_E_INVALID;
   metrics_.push_back(std::move(metric));
+  defined_.push_back(true);
   *id = static_cast<uint32_t>(metrics_.size());  // 0 is no metric
   return FERMATA_OK;
 }

@@ -39,6 +39,9 @@ class PluginMetrics {
   static constexpr uint32_t kMaxLabels = 8;
   static constexpr size_t kMaxLabelBytes = 200;
 
+  // Before each create(): versions of a plugin share one object, so that a reload resets no number.
+  // A metric that is defined again, the same in every way, goes on; one that is not begins anew.
+  void begin_definitions();
   // E_INVALID: a bad name, label or bound, the same name twice, or too many.
   fermata_status define(const fermata_metric_def& def, uint32_t* id);
   fermata_status update(uint32_t id, double value, const fermata_str* label_values, uint32_t count);
@@ -51,6 +54,7 @@ class PluginMetrics {
                                 uint32_t count);
 
   std::vector<PluginMetric> metrics_;
+  std::vector<bool> defined_;  // since begin_definitions()
   size_t series_count_ = 0;
   uint64_t dropped_ = 0;
 };

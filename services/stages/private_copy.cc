@@ -180,4 +180,13 @@ absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::st
   return copy;
 }
 
+absl::Status copy_again(const std::string& path, const std::string& fresh_path) {
+  FileDescriptor in(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info;
+  if (!in.ok() || ::fstat(in.get(), &info) != 0) return cannot("open", path);
+  absl::StatusOr<std::string> bytes = read_all(in.get(), info.st_size);
+  if (!bytes.ok()) return bytes.status();
+  return write_copy(fresh_path, *bytes);
+}
+
 }  // namespace fermata

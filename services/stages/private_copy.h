@@ -32,6 +32,10 @@ absl::Status check_plugin_folder(const std::string& folder);
 absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
                                         const std::string& private_dir);
 
+// The same bytes at another path, as a file of its own: the dynamic loader knows files by their
+// path and inode.
+absl::Status copy_again(const std::string& path, const std::string& fresh_path);
+
 }  // namespace fermata
 
 #endif  // SERVICES_STAGES_PRIVATE_COPY_H_

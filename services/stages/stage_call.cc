@@ -167,6 +167,7 @@ void StageCall::tell_owner() noexcept {
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->call_ended(*this);
   spec_.observer = nullptr;
+  spec_.hold.reset();
 }
 
 void StageCall::free_if_unused() noexcept {

@@ -26,6 +26,7 @@
 #include "services/async/loop.h"
 #include "services/stages/buffer.h"
 #include "services/stages/call_op.h"
+#include "services/stages/generation.h"
 #include "services/stages/handles.h"
 #include "services/stages/op_table.h"
 #include "services/stages/stages.h"
@@ -46,6 +47,7 @@ struct StageCallSpec {
   uint32_t depth = 0;  // sub-stages inside each other
   StageObserver* observer = nullptr;
   CallStageOp* parent = nullptr;  // who hears chunks, when a stage called this one
+  CallHold hold;                  // of a call from stage to stage; till its end is told
 };
 
 class StageCall final : public fermata_call {

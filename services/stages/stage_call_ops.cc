@@ -67,8 +67,12 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
                                      const fermata_buf& input, uint64_t deadline_ns,
                                      uint32_t flags) {
   if (const fermata_status status = admit(token, flags); status != FERMATA_OK) return status;
-  StageInstance* callee =
-      instance_.host().find_stage ? instance_.host().find_stage(stage) : nullptr;
+  StageTarget target;
+  if (instance_.host().find_stage) {
+    target = instance_.host().find_stage(stage, instance_.generation());
+  }
+  if (target.generation == nullptr) return FERMATA_E_UNSUPPORTED;
+  StageInstance* callee = target.generation->instance(target.stage);
   if (callee == nullptr || !callee->open()) return FERMATA_E_UNSUPPORTED;
   if (spec_.depth >= instance_.host().max_depth) return FERMATA_E_INVALID;
   StageCallSpec spec;
@@ -90,6 +94,7 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
     return FERMATA_OK;
   }
   spec.input = Buffer(*std::move(checked));
+  spec.hold = CallHold(std::move(target.generation));
   op->begin(*callee, std::move(spec));
   return FERMATA_OK;
 }

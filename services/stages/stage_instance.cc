@@ -29,12 +29,15 @@ HostContext::HostContext(Loop& loop) : loop(loop), wakers(std::make_shared<Waker
 HostContext::~HostContext() { wakers->close(); }
 
 StageInstance::StageInstance(HostContext& host, const fermata_stage& abi,
-                             std::shared_ptr<Stage> stage,
+                             PluginGeneration& generation, std::shared_ptr<Stage> stage,
+                             std::shared_ptr<PluginMetrics> metrics,
                              std::shared_ptr<const JsonSchema> input_schema)
     : host_(host),
       abi_(abi),
+      generation_(generation),
       stage_(std::move(stage)),
       input_schema_(std::move(input_schema)),
+      metrics_(std::move(metrics)),
       log_limit_(/*per_second=*/20, /*burst=*/100),
       root_(*this, StageCall::RootTag()) {}
 
@@ -44,6 +47,7 @@ StageInstance::~StageInstance() {
 
 absl::Status StageInstance::create(const std::string& config) {
   creating_ = true;
+  metrics_->begin_definitions();
   const fermata_status status = abi_.create(this, str_of(config), &object_);
   creating_ = false;
   if (status == FERMATA_OK) {
@@ -56,6 +60,13 @@ absl::Status StageInstance::create(const std::string& config) {
   return absl::FailedPreconditionError(
       absl::StrCat("create() returned ", absl_view(abi_status_name(status)), ": ",
                    create_failure_.message.empty() ? "no reason given" : create_failure_.message));
+}
+
+void StageInstance::preempt() {
+  preempting_ = true;
+  for (StageCall* call = first_call_; call != nullptr; call = call->next) {
+    call->cancel(FERMATA_CANCEL_SHUTDOWN);
+  }
 }
 
 void StageInstance::close() {

@@ -13,10 +13,12 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "services/async/event.h"
 #include "services/async/loop.h"
+#include "services/stages/generation.h"
 #include "services/stages/handles.h"
 #include "services/stages/input_check.h"
 #include "services/stages/log_limit.h"
@@ -35,6 +37,12 @@ struct StageLogRecord {
   std::string_view message;
 };
 
+// A stage of one version of a plugin.
+struct StageTarget {
+  GenerationRef generation;
+  size_t stage = 0;
+};
+
 struct HostContext {
   explicit HostContext(Loop& loop);
   ~HostContext();
@@ -44,22 +52,28 @@ struct HostContext {
   std::thread::id thread = std::this_thread::get_id();  // the loop's; set again when loading begins
   std::shared_ptr<WakerHub> wakers;
   std::function<void(const StageLogRecord&)> log;
-  // For call_stage(): null when there is no such stage.
-  std::function<StageInstance*(std::string_view use)> find_stage;
+  // For call_stage(): who runs `use` for a call of `caller`; no generation when nobody does.
+  std::function<StageTarget(std::string_view use, const PluginGeneration& caller)> find_stage;
   int64_t cancel_grace_ns = 0;
   uint32_t max_depth = 16;
   uint32_t chunk_credit = 16;
+  std::vector<GenerationRef> kept;  // did not let go when they were closed: for ever
 };
 
 class StageInstance final : public fermata_instance {
  public:
-  StageInstance(HostContext& host, const fermata_stage& abi, std::shared_ptr<Stage> stage,
+  // `abi` outlives it; so does `generation`, which owns it, unless it is abandoned.
+  StageInstance(HostContext& host, const fermata_stage& abi, PluginGeneration& generation,
+                std::shared_ptr<Stage> stage, std::shared_ptr<PluginMetrics> metrics,
                 std::shared_ptr<const JsonSchema> input_schema);
   ~StageInstance();
 
   // Calls the plugin's create(); `config` is checked JSON. UNAVAILABLE, ... with what the plugin
   // said.
   absl::Status create(const std::string& config);
+  // Cancels the calls that run, because their version of the plugin goes.
+  void preempt();
+  bool preempting() const { return preempting_; }
   // Cancels everything; closed() is set when the plugin's object is gone.
   void close();
   Event& closed() { return closed_; }
@@ -77,7 +91,8 @@ class StageInstance final : public fermata_instance {
   StageCall& root() { return root_; }
   Stage& stage() const { return *stage_; }
   StageCounters& counters() const { return stage_->counters(); }
-  PluginMetrics& metrics() { return metrics_; }
+  PluginMetrics& metrics() { return *metrics_; }
+  PluginGeneration& generation() const { return generation_; }
   bool creating() const { return creating_; }
   size_t calls() const { return calls_; }
 
@@ -100,15 +115,17 @@ class StageInstance final : public fermata_instance {
  private:
   HostContext& host_;
   const fermata_stage& abi_;
+  PluginGeneration& generation_;
   std::shared_ptr<Stage> stage_;
   std::shared_ptr<const JsonSchema> input_schema_;
-  PluginMetrics metrics_;
+  std::shared_ptr<PluginMetrics> metrics_;
   LogLimit log_limit_;
   void* object_ = nullptr;
   bool created_ = false;
   bool creating_ = false;
   bool open_ = false;
   bool closing_ = false;
+  bool preempting_ = false;
   bool abandoned_ = false;
   FailureDetail create_failure_;
   StageCall root_;

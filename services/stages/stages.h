@@ -8,6 +8,7 @@
 #ifndef SERVICES_STAGES_STAGES_H_
 #define SERVICES_STAGES_STAGES_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,21 +37,28 @@ struct StageInfo {
   bool streams = false;
 };
 
-// One resolved stage. Holding it keeps its code loaded and its numbers countable.
+// One resolved stage: a name that every attempt is sent through, to whichever version is active
+// then. Holding it keeps its numbers countable.
 class Stage : public std::enable_shared_from_this<Stage> {
  public:
-  explicit Stage(StageInfo info) : info_(std::move(info)) {}
+  explicit Stage(StageInfo info,
+                 std::shared_ptr<StageCounters> counters = std::make_shared<StageCounters>())
+      : info_(std::move(info)), counters_(std::move(counters)) {}
   virtual ~Stage() = default;
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
 
+  // Of the version that an attempt would run now; changes when the plugin is reloaded.
   const StageInfo& info() const { return info_; }
-  const StageCounters& counters() const { return counters_; }
-  StageCounters& counters() { return counters_; }
+  const StageCounters& counters() const { return *counters_; }
+  StageCounters& counters() { return *counters_; }
+
+ protected:
+  void set_info(const StageInfo& info) { info_ = info; }
 
  private:
   StageInfo info_;
-  StageCounters counters_;
+  std::shared_ptr<StageCounters> counters_;  // shared by all versions of the stage
 };
 using StageRef = std::shared_ptr<Stage>;
 
@@ -61,6 +69,8 @@ enum class StageLogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 class StageObserver {
  public:
   virtual ~StageObserver() = default;
+  // The attempt begins, in this version: "1.2.0+9f2c71ab". Before the stage itself does.
+  virtual void began(std::string_view version) {}
   // 0..1, or NaN: unknown. At most a few a second are worth storing; stages may say more.
   virtual void progress(double fraction, std::string_view note) {}
   virtual void log(StageLogLevel level, std::string_view message) {}
@@ -80,9 +90,27 @@ struct StageOutcome {
   absl::Status status;
   bool retryable = false;                             // says the stage: a later attempt may succeed
   absl::Duration retry_after = absl::ZeroDuration();  // the dependency's own wish; zero is none
-  Buffer output;                                      // JSON text; only when ok
-  std::string version;                                // the plugin version that ran it
+  // The host ended the attempt, for no fault of it: its version went away, or another call killed
+  // their common process. It is tried again at once and uses up no retry.
+  bool preempted = false;
+  bool lost = false;    // the plugin's process died; what the stage did so far is unknown
+  Buffer output;        // JSON text; only when ok
+  std::string version;  // what ran it: "1.2.0+9f2c71ab", version and the file's hash
 };
+
+// What becomes of a version of a plugin (generation.h).
+enum class GenerationState : uint8_t {
+  kCreated,   // not used yet
+  kCanary,    // runs a share of the new attempts
+  kActive,    // runs the new attempts
+  kPinned,    // runs those that ask for this version
+  kDraining,  // runs what it has
+  kWarm,      // runs nothing, and can be active again at once
+  kRetired,   // its code stays mapped and nothing of it runs
+  kFailed,    // could not be created, or was rolled back
+};
+inline constexpr std::array<const char*, 8> kGenerationStateNames = {
+    "created", "canary", "active", "pinned", "draining", "warm", "retired", "failed"};
 
 struct PluginInfo {
   std::string id;          // reverse-DNS; empty when the file could not be read
@@ -91,7 +119,10 @@ struct PluginInfo {
   std::string file;    // as found in the folder
   std::string sha256;  // of the bytes that were loaded
   bool loaded = false;
-  std::string refusal;  // "PLG-nnn file: what - why - what to do"; empty when loaded
+  GenerationState state = GenerationState::kFailed;
+  std::string placement;  // "inproc", "isolated"; empty when it was not loaded
+  uint64_t calls = 0;     // attempts that run in it now
+  std::string refusal;    // "PLG-nnn file: what - why - what to do"; empty when loaded
   std::vector<StageInfo> stages;
 };
 
@@ -99,7 +130,8 @@ class Stages {
  public:
   virtual ~Stages() = default;
 
-  // "http/get", "dev.fermata.http/get", optionally "@1.0.0". NotFound carries a nearest-name hint.
+  // "http/get", "dev.fermata.http/get", optionally "@1", "@1.0" or "@1.0.0": then only that version
+  // runs it. NotFound carries a nearest-name hint.
   virtual absl::StatusOr<StageRef> resolve(std::string_view use) const = 0;
 
   // Runs one attempt.

@@ -26,7 +26,7 @@ TEST_F(Sdk, AStageThatDoesNotWaitAnswersAtOnce) {
     EXPECT_EQ(test.report.loaded, 1u);
     StageOutcome outcome = co_await call_stage(host, "sample/echo", R"({"a":1})");
     EXPECT_OUTPUT(outcome, R"({"a":1})");
-    EXPECT_EQ(outcome.version, "1.2.0");
+    EXPECT_EQ(outcome.version.substr(0, 6), "1.2.0+") << outcome.version;
     co_return absl::OkStatus();
   });
 }

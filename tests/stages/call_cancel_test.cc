@@ -168,7 +168,7 @@ TEST_F(CallRules, AFailedCreateDropsWhatItBegan) {
   const absl::Status status = loop.run(
       [](ScriptedPlugin* plugin, Loop* loop) -> Co<absl::Status> {
         PluginHost host(*loop, StagesOptions());
-        absl::Status added = host.add_plugin("scripted.so", plugin->descriptor());
+        absl::Status added = co_await host.add_plugin("scripted.so", plugin->descriptor());
         EXPECT_EQ(added.message(),
                   "PLG-160 test.scripted/stage: create() returned E_UNAVAILABLE: no reason given");
         co_await sleep(absl::Seconds(1));

@@ -39,7 +39,7 @@ class CallRules : public testing::Test {
     StagesOptions options;
     options.log = [test](const StageLogRecord& record) { test->logs.emplace_back(record.message); };
     PluginHost host(*loop, options);
-    absl::Status status = host.add_plugin("scripted.so", test->plugin.descriptor());
+    absl::Status status = co_await host.add_plugin("scripted.so", test->plugin.descriptor());
     if (status.ok()) status = co_await body(host, *test);
     co_await host.close();
     co_return status;

@@ -1,0 +1,54 @@
+#include "services/stages/generation.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "services/async/check.h"
+
+namespace fermata {
+
+std::string PluginIdentity::label() const {
+  if (sha256.empty()) return version;
+  return absl::StrCat(version, "+", sha256.substr(0, 8));
+}
+
+PluginGeneration::PluginGeneration(PluginIdentity identity, std::vector<StageInfo> stages,
+                                   std::vector<StageSeries> series)
+    : identity_(std::move(identity)),
+      label_(identity_.label()),
+      stages_(std::move(stages)),
+      series_(std::move(series)) {
+  FERMATA_CHECK(series_.size() == stages_.size(), "one series for each stage");
+  idle_.set();
+}
+
+PluginGeneration::~PluginGeneration() {
+  FERMATA_CHECK(calls_ == 0, "a generation was freed while an attempt held it");
+}
+
+int PluginGeneration::find_stage(std::string_view name) const {
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void PluginGeneration::call_began() {
+  if (calls_++ == 0) idle_.clear();
+}
+
+void PluginGeneration::call_ended() {
+  FERMATA_CHECK(calls_ > 0, "an attempt ended twice");
+  if (--calls_ == 0) idle_.set();
+}
+
+void CallHold::note(const StageOutcome& outcome) {
+  if (generation_ == nullptr || outcome.preempted || absl::IsCancelled(outcome.status)) return;
+  GenerationTally& tally = generation_->tally_;
+  ++tally.ended;
+  // A wrong input is the job's own fault, whatever the version.
+  if (outcome.status.ok() || absl::IsInvalidArgument(outcome.status)) return;
+  ++tally.failed;
+  if (outcome.lost) ++tally.lost;
+}
+
+}  // namespace fermata

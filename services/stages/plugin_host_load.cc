@@ -1,0 +1,271 @@
+// The part of PluginHost that takes a file from the folder to a generation that serves.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/stages/absl_view.h"
+#include "services/stages/inproc_generation.h"
+#include "services/stages/input_check.h"
+#include "services/stages/plugin_host.h"
+#include "services/stages/static_checks.h"
+
+namespace fermata {
+namespace {
+
+PluginIdentity identity_of(const TakenPlugin& taken) {
+  PluginIdentity identity;
+  identity.id = taken.note.id;
+  identity.short_name = short_plugin_name(taken.note.id);
+  identity.version = taken.note.version;
+  identity.file = taken.file;
+  identity.sha256 = taken.sha256;
+  return identity;
+}
+
+bool serves(const PluginGeneration& generation) {
+  return generation.state() == GenerationState::kActive ||
+         generation.state() == GenerationState::kCanary ||
+         generation.state() == GenerationState::kPinned;
+}
+
+}  // namespace
+
+Co<LoadReport> PluginHost::load_all() {
+  LoadReport report;
+  context_->thread = std::this_thread::get_id();
+  if (options_.folder.empty()) co_return report;
+  absl::StatusOr<std::vector<std::string>> files =
+      co_await offload(&open_plugin_folder, options_.folder, options_.private_dir);
+  report.status = files.status();
+  if (!files.ok()) co_return report;
+  Lock::Guard guard = co_await loading_.acquire();
+  for (const std::string& file : *files) {
+    FileReport loaded = co_await load_locked(file, /*again=*/false, /*at_start=*/true);
+    if (loaded.status.ok()) {
+      ++report.loaded;
+    } else {
+      ++report.refused;
+      report.refusals.emplace_back(loaded.status.message());
+    }
+  }
+  co_return report;
+}
+
+Co<absl::Status> PluginHost::add_plugin(std::string file, const fermata_plugin* descriptor) {
+  context_->thread = std::this_thread::get_id();
+  absl::StatusOr<std::unique_ptr<LoadedPlugin>> plugin =
+      LoadedPlugin::from_descriptor(file, descriptor);
+  if (!plugin.ok()) co_return plugin.status();
+  absl::Status status = (*plugin)->init();
+  if (!status.ok()) co_return status;
+  TakenPlugin taken;
+  taken.file = std::move(file);
+  taken.note.id = std::string((*plugin)->id());
+  taken.note.version = std::string((*plugin)->version());
+  PluginSlot& slot = slot_of(taken.note.id);
+  std::shared_ptr<LoadedPlugin> image = *std::move(plugin);
+  auto generation = std::make_shared<InprocGeneration>(*context_, image, identity_of(taken),
+                                                       slot.series_for(stage_infos(*image)));
+  status = co_await start_generation(&slot, std::move(generation), /*at_start=*/false);
+  if (!status.ok()) refuse(taken, status);
+  co_return status;
+}
+
+Co<FileReport> PluginHost::load_file(std::string file, bool again) {
+  Lock::Guard guard = co_await loading_.acquire();
+  co_return co_await load_locked(std::move(file), again, /*at_start=*/false);
+}
+
+Co<FileReport> PluginHost::load_locked(std::string file, bool again, bool at_start) {
+  FileReport report;
+  TakenPlugin taken = co_await offload(&take_plugin, options_.folder, file, options_.private_dir,
+                                       HostFacts::here());
+  report.status = taken.status;
+  if (report.status.ok()) {
+    report.id = taken.note.id;
+    report.label = identity_of(taken).label();
+    PluginSlot& slot = slot_of(taken.note.id);
+    const GenerationRef& active = slot.active();
+    const bool same = active != nullptr && active->identity().sha256 == taken.sha256 &&
+                      active->identity().file == file;
+    if (same && !again) {
+      present_[file] = taken.sha256;
+      refused_.erase(file);
+      co_return report;
+    }
+    if (!same) report.status = check_version(taken, slot);
+  }
+  if (report.status.ok()) {
+    report.fresh = true;
+    report.status = co_await load_taken(taken, at_start, &report);
+  }
+  if (!report.status.ok()) refuse(taken, report.status);
+  co_return report;
+}
+
+Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileReport* report) {
+  PluginSlot* slot = &slot_of(taken.note.id);
+  if (slot->active() != nullptr) report->before = slot->active()->label();
+  absl::StatusOr<std::shared_ptr<LoadedPlugin>> image = co_await image_of(slot, taken);
+  if (!image.ok()) co_return image.status();
+  auto generation = std::make_shared<InprocGeneration>(*context_, *image, identity_of(taken),
+                                                       slot->series_for(stage_infos(**image)));
+  // What is asked of the folder from now on; the version that came from this file goes.
+  const auto [entry, fresh] = present_.try_emplace(taken.file);
+  const std::string before = std::exchange(entry->second, taken.sha256);
+  absl::Status started = co_await start_generation(slot, std::move(generation), at_start);
+  if (started.ok()) {
+    refused_.erase(taken.file);
+  } else if (before.empty()) {
+    present_.erase(taken.file);
+  } else {
+    present_[taken.file] = before;
+  }
+  co_return started;
+}
+
+absl::Status PluginHost::check_version(const TakenPlugin& taken, const PluginSlot& slot) const {
+  for (const GenerationRef& generation : slot.generations()) {
+    const PluginIdentity& other = generation->identity();
+    if (!serves(*generation) || other.version != taken.note.version) continue;
+    if (other.file == taken.file && other.sha256 != taken.sha256) {
+      return refusal(
+          132, taken.file,
+          absl::StrCat(other.id, " ", other.version, " is ",
+                       kGenerationStateNames[static_cast<size_t>(generation->state())],
+                       " already with other bytes (", other.sha256.substr(0, 8), ", this one is ",
+                       taken.sha256.substr(0, 8), ") - raise the version"));
+    }
+    const auto present = present_.find(other.file);
+    if (other.file == taken.file || present == present_.end()) continue;
+    if (present->second != other.sha256) continue;
+    return refusal(
+        132, taken.file,
+        absl::StrCat(other.id, " ", other.version, " is already loaded from ", other.file, " (",
+                     other.version, ", ", other.sha256.substr(0, 8), ", this one is ",
+                     taken.sha256.substr(0, 8), ") - keep one of the two files"));
+  }
+  return absl::OkStatus();
+}
+
+Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> PluginHost::image_of(PluginSlot* slot,
+                                                                       TakenPlugin taken) {
+  std::vector<const void*> known;
+  size_t stopped = 0;  // mapped copies of the same bytes
+  for (const PluginSlot::Image& image : slot->images) {
+    known.push_back(image.plugin->image());
+    if (image.sha256 != taken.sha256) continue;
+    if (image.plugin->in_use()) co_return image.plugin;
+    ++stopped;
+  }
+  if (slot->images.size() >= kMaxImages) {
+    co_return refusal(193, taken.file,
+                      absl::StrCat(slot->images.size() - 1, " versions of ", slot->id(),
+                                   " are retired and stay mapped, at most ", kMaxImages - 1,
+                                   " may - restart the server, or run this plugin in a process "
+                                   "of its own"));
+  }
+  std::string fresh_path;
+  if (stopped > 0) {
+    fresh_path =
+        absl::StrCat(options_.private_dir, "/", taken.sha256, "-", slot->images.size(), ".so");
+  }
+  std::string sha256 = taken.sha256;
+  absl::StatusOr<std::unique_ptr<LoadedPlugin>> mapped =
+      co_await offload(&map_plugin, std::move(taken), std::move(fresh_path), std::move(known));
+  if (!mapped.ok()) co_return mapped.status();
+  std::shared_ptr<LoadedPlugin> plugin = *std::move(mapped);
+  slot->images.push_back({std::move(sha256), plugin});
+  co_return plugin;
+}
+
+absl::StatusOr<std::vector<std::string>> PluginHost::configs_for(
+    const PluginGeneration& generation) const {
+  const PluginIdentity& identity = generation.identity();
+  auto given = options_.config.find(identity.id);
+  if (given == options_.config.end()) given = options_.config.find(identity.short_name);
+  std::vector<std::string> configs;
+  for (const StageInfo& stage : generation.stages()) {
+    const std::string where = absl::StrCat(identity.id, "/", stage.name);
+    absl::StatusOr<std::shared_ptr<const JsonSchema>> schema = compile_schema(stage.config_schema);
+    if (!schema.ok()) {
+      return refusal(151, where,
+                     absl::StrCat("its config_schema is wrong: ", schema.status().message()));
+    }
+    absl::StatusOr<std::string> config =
+        check_json(schema->get(), given == options_.config.end() ? "{}" : given->second);
+    if (!config.ok()) {
+      return refusal(
+          150, where,
+          absl::StrCat("config ", config.status().message(), " (schema of ", stage.version, ")"));
+    }
+    configs.push_back(*std::move(config));
+  }
+  return configs;
+}
+
+Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef generation,
+                                              bool at_start) {
+  closed_ = false;
+  absl::StatusOr<std::vector<std::string>> configs = configs_for(*generation);
+  absl::Status status = configs.status();
+  if (status.ok()) status = co_await generation->create(*std::move(configs));
+  if (!status.ok()) {
+    generation->set_state(GenerationState::kFailed);
+    co_await generation->close();
+    if (generation->kept()) context_->kept.push_back(generation);
+    co_return status;
+  }
+  slot->add(generation);
+  const GenerationRef& active = slot->active();
+  const bool older = at_start && active != nullptr &&
+                     version_less(generation->identity().version, active->identity().version);
+  if (older) {  // both are wanted, and nothing says which came later
+    generation->set_state(GenerationState::kPinned);
+    slot->reroute();
+    name_routes();
+  } else {
+    switch_to(*slot, generation);
+  }
+  co_return absl::OkStatus();
+}
+
+PluginSlot& PluginHost::slot_of(std::string_view id) {
+  std::unique_ptr<PluginSlot>& slot = slots_[std::string(id)];
+  if (slot == nullptr) {
+    slot = std::make_unique<PluginSlot>(std::string(id), short_plugin_name(id));
+  }
+  return *slot;
+}
+
+void PluginHost::refuse(const TakenPlugin& taken, const absl::Status& why) {
+  if (refused_.size() >= kMaxRefused) refused_.erase(refused_.begin());
+  PluginInfo& info = refused_[taken.file];
+  info = PluginInfo();
+  info.id = taken.note.id;
+  if (!taken.note.id.empty()) info.short_name = short_plugin_name(taken.note.id);
+  info.version = taken.note.version;
+  info.file = taken.file;
+  info.sha256 = taken.sha256;
+  info.refusal = std::string(why.message());
+}
+
+void PluginHost::file_gone(const std::string& file) {
+  refused_.erase(file);
+  const auto found = present_.find(file);
+  if (found == present_.end()) return;
+  const std::string sha256 = found->second;
+  present_.erase(found);
+  for (const auto& [id, slot] : slots_) {
+    const GenerationRef& active = slot->active();
+    if (active != nullptr && active->identity().file == file &&
+        active->identity().sha256 == sha256) {
+      say(StageLogLevel::kWarning, id,
+          absl::StrCat(file, " is gone from the folder; ", active->label(),
+                       " goes on until another version comes, or the next start"));
+    }
+    review(*slot);
+  }
+}
+
+}  // namespace fermata
