@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/config/nearest_name.h"
+#include "services/config/utf8.h"
 
 namespace fermata::frontend {
 namespace {
@@ -144,7 +145,10 @@ class Parser {
     if (text_[at_] == '"') return advance_quoted();
     if (!is_word_character(text_[at_])) {
       token_.kind = Token::kSymbol;
-      token_.text = std::string(1, text_[at_++]);
+      // A whole character, so that a message that quotes it stays text.
+      do {
+        token_.text += text_[at_++];
+      } while (at_ < text_.size() && (static_cast<unsigned char>(text_[at_]) & 0xC0) == 0x80);
       return;
     }
     token_.kind = Token::kWord;
@@ -174,6 +178,11 @@ absl::StatusOr<JobFilter> parse_job_filter(std::string_view text) {
   if (text.size() > kMaxFilterBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected at most ", kMaxFilterBytes, " bytes, got ", text.size()));
+  }
+  const size_t valid = utf8_valid_prefix(text);
+  if (valid < text.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at character ", valid + 1, ": expected UTF-8 text"));
   }
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return JobFilter{};
   return Parser(text).filter();

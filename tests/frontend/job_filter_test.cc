@@ -79,6 +79,11 @@ TEST(JobFilter, ErrorsNameTheCharacter) {
   EXPECT_EQ(bad("queue = \"a").find("at character 9:"), 0u);
 }
 
+TEST(JobFilter, ErrorsAreTextWhateverTheFilterIs) {
+  EXPECT_NE(bad("state \xc3\xa9 x").find("got '\xc3\xa9'"), std::string::npos);
+  EXPECT_EQ(bad("queue = \"\xff\"").find("at character 10: expected UTF-8"), 0u);
+}
+
 TEST(JobFilter, LengthIsBounded) {
   EXPECT_FALSE(parse_job_filter(std::string(kMaxFilterBytes + 1, ' ')).ok());
   EXPECT_TRUE(parse_job_filter(std::string(kMaxFilterBytes, ' ')).ok());
