@@ -1,12 +1,11 @@
 #include "services/async/frame_pool.h"
 
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "services/async/check.h"
+#include "services/async/huge_pages.h"
 
 namespace fermata {
 namespace {
@@ -14,10 +13,9 @@ namespace {
 constexpr std::size_t kGrain = 16;
 constexpr std::size_t kClasses = 129;  // 1..128 grains; class 0 is unused
 constexpr std::size_t kSlabBytes = 256 * 1024;
-// A loop that needs many slabs gets them as huge pages, where the kernel grants them: far fewer
-// page faults, and a hop among 100,000 tasks no longer misses the TLB.
-constexpr std::size_t kHugeSlabBytes = 2 * 1024 * 1024;
-constexpr std::size_t kSmallSlabs = 8;
+// A loop that needs more slabs than these gets huge ones (huge_pages.h).
+constexpr std::size_t kHugeSlabBytes = detail::kHugePageBytes;
+constexpr std::size_t kSmallSlabs = 2;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -26,7 +24,9 @@ struct FreeBlock {
 // Plain data, so that reaching it costs one thread-pointer access and no initialisation check.
 struct FramePool {
   FreeBlock* free_lists[kClasses] = {};
-  FramePoolStats stats;
+  std::int64_t allocated = 0;
+  std::int64_t freed = 0;
+  std::int64_t reserved_bytes = 0;
   char* next = nullptr;
   char* end = nullptr;
 };
@@ -36,36 +36,23 @@ constinit thread_local FramePool local_pool;
 struct Slabs {
   ~Slabs() {
     // A block that outlives its thread is a leak somewhere else; keep its memory readable.
-    if (local_pool.stats.live != 0) return;
+    if (local_pool.allocated != local_pool.freed) return;
     for (void* slab : small) std::free(slab);
-    for (void* slab : huge) munmap(slab, kHugeSlabBytes);
+    for (void* slab : huge) detail::unmap_huge_pages(slab, kHugeSlabBytes);
   }
   std::vector<void*> small;
   std::vector<void*> huge;
 };
 thread_local Slabs slabs;
 
-// A mapping of its own, aligned to its size: the heap would keep it after munmap, and split it.
-void* map_huge_slab() noexcept {
-  void* mapped = mmap(nullptr, 2 * kHugeSlabBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) return nullptr;
-  char* const begin = static_cast<char*>(mapped);
-  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugeSlabBytes;
-  if (before != 0) munmap(begin, before);
-  munmap(begin + before + kHugeSlabBytes, kHugeSlabBytes - before);
-  madvise(begin + before, kHugeSlabBytes, MADV_HUGEPAGE);  // a hint: a refusal changes nothing
-  return begin + before;
-}
-
 void add_slab(FramePool& pool) noexcept {
   const bool huge = slabs.small.size() == kSmallSlabs;
-  void* slab = huge ? map_huge_slab() : std::aligned_alloc(64, kSlabBytes);
+  void* slab = huge ? detail::map_huge_pages(kHugeSlabBytes) : std::aligned_alloc(64, kSlabBytes);
   FERMATA_CHECK(slab != nullptr, "out of memory for coroutine frames");
   (huge ? slabs.huge : slabs.small).push_back(slab);
   pool.next = static_cast<char*>(slab);
   pool.end = pool.next + (huge ? kHugeSlabBytes : kSlabBytes);
-  pool.stats.reserved_bytes += pool.end - pool.next;
+  pool.reserved_bytes += pool.end - pool.next;
 }
 
 [[gnu::noinline, gnu::cold]] void* refill(FramePool& pool, std::size_t grains) noexcept {
@@ -74,9 +61,19 @@ void add_slab(FramePool& pool) noexcept {
   return std::exchange(pool.next, pool.next + bytes);
 }
 
+// Out of line, so that the others need no stack frame.
+[[gnu::noinline, gnu::cold]] void* allocate_large(std::size_t bytes) noexcept {
+  void* block = std::malloc(bytes);
+  FERMATA_CHECK(block != nullptr, "out of memory for a coroutine frame");
+  return block;
+}
+
 }  // namespace
 
-FramePoolStats frame_pool_stats() noexcept { return local_pool.stats; }
+FramePoolStats frame_pool_stats() noexcept {
+  const FramePool& pool = local_pool;
+  return FramePoolStats{pool.allocated - pool.freed, pool.allocated, pool.reserved_bytes};
+}
 
 }  // namespace fermata
 
@@ -84,14 +81,10 @@ extern "C" {
 
 [[gnu::noinline]] void* fermata_frame_alloc(std::size_t bytes) noexcept {
   fermata::FramePool& pool = fermata::local_pool;
-  ++pool.stats.live;
-  ++pool.stats.allocated;
+  ++pool.allocated;
   const std::size_t grains = (bytes + fermata::kGrain - 1) / fermata::kGrain;
-  if (grains >= fermata::kClasses) [[unlikely]] {
-    void* block = std::malloc(bytes);
-    FERMATA_CHECK(block != nullptr, "out of memory for a coroutine frame");
-    return block;
-  }
+  if (grains >= fermata::kClasses) [[unlikely]]
+    return fermata::allocate_large(bytes);
   fermata::FreeBlock* block = pool.free_lists[grains];
   if (block == nullptr) [[unlikely]]
     return fermata::refill(pool, grains);
@@ -101,7 +94,7 @@ extern "C" {
 
 [[gnu::noinline]] void fermata_frame_free(void* memory, std::size_t bytes) noexcept {
   fermata::FramePool& pool = fermata::local_pool;
-  --pool.stats.live;
+  ++pool.freed;
   const std::size_t grains = (bytes + fermata::kGrain - 1) / fermata::kGrain;
   if (grains >= fermata::kClasses) [[unlikely]] {
     std::free(memory);
