@@ -9,6 +9,7 @@
 #ifndef SERVICES_ASYNC_QUEUE_H_
 #define SERVICES_ASYNC_QUEUE_H_
 
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +21,6 @@
 #include "absl/status/status.h"
 #include "services/async/check.h"
 #include "services/async/co.h"
-#include "services/async/event.h"
 #include "services/async/loop.h"
 #include "services/async/queue_store.h"
 #include "services/async/scope.h"
@@ -36,13 +36,13 @@ class Queue {
  public:
   explicit Queue(std::size_t max_size) : max_size_(max_size), store_(max_size) {
     FERMATA_CHECK(max_size > 0, "a queue needs room for at least one item");
-    idle_.set();
   }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
   class Put;
   class Get;
+  class Join;
 
   // Wakes when there is room. Ok, or FailedPrecondition after shutdown. On cancel: the item is not
   // put. On shutdown(): FailedPrecondition at once.
@@ -52,11 +52,9 @@ class Queue {
 
   // ResourceExhausted when full; then, and after shutdown, the item is left as it was.
   absl::Status put_nowait(T&& item) {
+    if (try_put(item)) return absl::OkStatus();
     if (shut_down_) return shut_down_error();
-    if (!try_put(item)) {
-      return absl::ResourceExhaustedError("the queue is full; wait with put(), or shed the item");
-    }
-    return absl::OkStatus();
+    return absl::ResourceExhaustedError("the queue is full; wait with put(), or shed the item");
   }
   std::optional<T> get_nowait() {
     std::optional<T> item;
@@ -66,14 +64,17 @@ class Queue {
 
   // For each item got, once, when it has been dealt with; join() wakes when all have been.
   void task_done() {
-    FERMATA_CHECK(unfinished_ > 0, "task_done() more often than items were put");
-    if (--unfinished_ == 0) idle_.set();
+    FERMATA_CHECK(!all_done(), "task_done() more often than items were put");
+    ++done_;
+    while (all_done() && !joiners_.empty()) joiners_.pop()->wake_up();
   }
-  Event::Wait join() noexcept { return idle_.wait(); }
+  // On cancel: at once. On shutdown of the queue: what was put is still waited for.
+  Join join() noexcept { return Join(*this); }
 
   // Ends the queue: puts fail, gets drain what is there and then give nullopt; or drops the items.
   void shutdown(bool drop_items = false) {
     shut_down_ = true;
+    room_ = 0;
     while (drop_items && !store_.empty()) {
       (void)store_.pop();
       task_done();
@@ -89,19 +90,15 @@ class Queue {
   bool full() const noexcept { return store_.size() >= max_size_; }
 
  private:
-  static absl::Status shut_down_error() {
+  [[gnu::cold]] static absl::Status shut_down_error() {
     return absl::FailedPreconditionError("the queue was shut down; stop putting");
   }
 
   // Takes the item and returns true, or leaves it and returns false.
   bool try_put(T& item) {
-    if (full()) return false;
-    if (unfinished_++ == 0) idle_.clear();
-    if (getters_.empty()) [[likely]] {
-      store_.push(std::move(item));
-    } else {  // waiting getters mean that the store is empty
-      hand_to_getter(item);
-    }
+    if (store_.size() >= room_) [[unlikely]]
+      return put_with_care(item);
+    store_.push(std::move(item));
     return true;
   }
   bool try_get(std::optional<T>& item) {
@@ -112,19 +109,36 @@ class Queue {
     return true;
   }
   // Out of line, so that what never waits is inlined into its coroutine.
-  [[gnu::noinline]] void hand_to_getter(T& item) { getters_.pop()->hand_over(std::move(item)); }
-  [[gnu::noinline]] void admit_putter() {
-    ++unfinished_;
-    store_.push(putters_.pop()->accept());
+  [[gnu::noinline]] bool put_with_care(T& item) {
+    if (shut_down_ || full()) return false;
+    if (Get* getter = getters_.pop()) {  // waiting getters mean that the store is empty
+      ++handed_over_;
+      getter->hand_over(std::move(item));
+      return true;
+    }
+    store_.make_room();
+    room_ = std::min(max_size_, store_.capacity());
+    store_.push(std::move(item));
+    return true;
   }
+  [[gnu::noinline]] void admit_putter() { store_.push(putters_.pop()->accept()); }
+  void wait_for_item(Get& getter) noexcept {
+    room_ = 0;
+    getters_.push_back(getter);
+  }
+  bool all_done() const noexcept { return store_.pushed() + handed_over_ == done_; }
 
   const std::size_t max_size_;
   Store store_;
+  // A put that finds fewer items than this just adds its own. 0 when there may be more to do: a
+  // getter waits, or did; the store must grow; the queue was shut down.
+  std::size_t room_ = 0;
   bool shut_down_ = false;
-  std::size_t unfinished_ = 0;
+  std::size_t handed_over_ = 0;  // items that never were in the store
+  std::size_t done_ = 0;         // calls of task_done()
   WaitList<Get> getters_;
   WaitList<Put> putters_;
-  Event idle_;
+  WaitList<Join> joiners_;
 };
 
 template <class T, class Store>
@@ -133,8 +147,10 @@ class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
   Put(Queue& queue, T item) : queue_(&queue), item_(std::move(item)) {}
   bool await_ready() {
     if (!Loop::current().spend_budget()) return false;
+    if (queue_->try_put(item_)) [[likely]]
+      return true;
     refused_ = queue_->shut_down_;
-    return refused_ || queue_->try_put(item_);
+    return refused_;
   }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
@@ -175,7 +191,7 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
     if (queue_->try_get(item_) || queue_->shut_down_) return wake();
-    queue_->getters_.push_back(*this);
+    queue_->wait_for_item(*this);
   }
   std::optional<T> await_resume() { return std::move(item_); }
 
@@ -189,6 +205,28 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
 
   Queue* queue_;
   std::optional<T> item_;
+};
+
+template <class T, class Store>
+class [[nodiscard]] Queue<T, Store>::Join final : public ListedWait {
+ public:
+  explicit Join(Queue& queue) noexcept : queue_(&queue) {}
+  bool await_ready() const noexcept { return queue_->all_done() && Loop::current().spend_budget(); }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> frame,
+                     std::uint32_t line = __builtin_LINE()) noexcept {
+    frame.promise().line = line;
+    if (!park(detail::untyped(frame))) return;
+    if (queue_->all_done()) return wake();
+    queue_->joiners_.push_back(*this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  friend class Queue;
+  void wake_up() noexcept { wake(); }
+
+  Queue* queue_;
 };
 
 template <class T, class Less = std::less<T>>

@@ -1,11 +1,13 @@
 // What a Queue keeps its items in: a growing ring, or a heap with a sequence for fair ties. Items
-// are moved in and out, and moving them does not throw (Queue checks that).
+// are moved in and out, and moving them does not throw (Queue checks that). push() needs
+// size() < capacity(), which make_room() sees to; pushed() counts for ever.
 #ifndef SERVICES_ASYNC_QUEUE_STORE_H_
 #define SERVICES_ASYNC_QUEUE_STORE_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,15 +22,16 @@ class FifoStore {
   FifoStore(const FifoStore&) = delete;
   ~FifoStore() {
     while (!empty()) (void)pop();
-    std::allocator<T>().deallocate(items_, mask_ + 1);
+    std::allocator<T>().deallocate(items_, capacity());
   }
   bool empty() const noexcept { return head_ == tail_; }
   std::size_t size() const noexcept { return tail_ - head_; }
-  void push(T&& item) {
-    if (size() > mask_) [[unlikely]]
-      grow();
-    std::construct_at(items_ + (tail_++ & mask_), std::move(item));
+  std::size_t capacity() const noexcept { return mask_ + 1; }
+  std::size_t pushed() const noexcept { return tail_; }
+  void make_room() {
+    if (size() == capacity()) grow();
   }
+  void push(T&& item) noexcept { std::construct_at(items_ + (tail_++ & mask_), std::move(item)); }
   T pop() noexcept {
     T* const slot = items_ + (head_++ & mask_);
     T item = std::move(*slot);
@@ -39,20 +42,21 @@ class FifoStore {
  private:
   static constexpr std::size_t kFirstSlots = 8;  // a power of two
   [[gnu::noinline]] void grow() {
-    const std::size_t count = size();
-    const std::size_t larger = 2 * (mask_ + 1);
+    const std::size_t larger = 2 * capacity();
     T* const moved = std::allocator<T>().allocate(larger);
-    for (std::size_t i = 0; i < count; ++i) std::construct_at(moved + i, pop());
-    std::allocator<T>().deallocate(items_, mask_ + 1);
+    const std::size_t first = head_;
+    for (std::size_t i = first; i != tail_; ++i) {
+      std::construct_at(moved + (i & (larger - 1)), pop());
+    }
+    std::allocator<T>().deallocate(items_, capacity());
     items_ = moved;
     mask_ = larger - 1;
-    head_ = 0;
-    tail_ = count;
+    head_ = first;
   }
 
   T* items_;
   std::size_t mask_ = kFirstSlots - 1;
-  std::size_t head_ = 0;
+  std::size_t head_ = 0;  // both count for ever
   std::size_t tail_ = 0;
 };
 
@@ -62,6 +66,9 @@ class PriorityStore {
   explicit PriorityStore(std::size_t) {}
   bool empty() const noexcept { return heap_.empty(); }
   std::size_t size() const noexcept { return heap_.size(); }
+  std::size_t capacity() const noexcept { return std::numeric_limits<std::size_t>::max(); }
+  std::size_t pushed() const noexcept { return next_order_; }
+  void make_room() noexcept {}
   void push(T&& item) {
     heap_.push_back(Entry(std::move(item), next_order_++));
     std::push_heap(heap_.begin(), heap_.end(), After());

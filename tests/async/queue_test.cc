@@ -47,6 +47,50 @@ TEST(Queue, GivesItemsInTheOrderTheyWerePut) {
   });
 }
 
+// Grows in the middle of its ring, while the items go round.
+TEST(Queue, KeepsTheOrderWhileItGrows) {
+  on_every_seed([]() -> Co<absl::Status> {
+    Queue<int> queue(1000);
+    int put = 0;
+    int got = 0;
+    for (int round = 0; round < 40; ++round) {
+      for (int i = 0; i < 3 + round; ++i) EXPECT_EQ(queue.put_nowait(put++), absl::OkStatus());
+      for (int i = 0; i < 2; ++i) {
+        std::optional<int> item = co_await queue.get();
+        EXPECT_EQ(*item, got++);
+        queue.task_done();
+      }
+    }
+    EXPECT_EQ(queue.size(), static_cast<std::size_t>(put - got));
+    while (std::optional<int> item = queue.get_nowait()) {
+      EXPECT_EQ(*item, got++);
+      queue.task_done();
+    }
+    EXPECT_EQ(got, put);
+    co_await queue.join();
+    co_return absl::OkStatus();
+  });
+}
+
+// A put looks for getters again after one has been there, and finds the queue as large as it was.
+TEST(Queue, HasRoomAgainAfterAGetterHasLeft) {
+  on_every_seed([]() -> Co<absl::Status> {
+    Queue<int> queue(2);
+    for (int round = 0; round < 3; ++round) {
+      auto item = co_await timeout(absl::Seconds(1), queue.get());
+      EXPECT_EQ(item.status().code(), absl::StatusCode::kDeadlineExceeded);
+      EXPECT_EQ(queue.put_nowait(1), absl::OkStatus());
+      EXPECT_EQ(queue.put_nowait(2), absl::OkStatus());
+      EXPECT_EQ(queue.put_nowait(3).code(), absl::StatusCode::kResourceExhausted);
+      EXPECT_EQ(queue.get_nowait(), 1);
+      EXPECT_EQ(queue.get_nowait(), 2);
+    }
+    queue.shutdown();
+    EXPECT_EQ(queue.put_nowait(4).code(), absl::StatusCode::kFailedPrecondition);
+    co_return absl::OkStatus();
+  });
+}
+
 TEST(Queue, NowaitRefusesInsteadOfWaiting) {
   on_every_seed([]() -> Co<absl::Status> {
     Queue<std::unique_ptr<int>> queue(1);
