@@ -47,8 +47,13 @@ void KernelLoop::turn() noexcept {
   // Waiting comes first: after the steps, the caller must be able to see that its work is done.
   if (steps_since_poll_ >= kStepsPerPoll || idle()) poll();
   steps_since_poll_ += run_deliveries(kTurnDeliveries);
-  if (kChecked) shuffle_ready(kTurnSteps);
-  steps_since_poll_ += run_ready(kTurnSteps);
+  if (kChecked) {
+    shuffle_ready(kTurnSteps);
+    steps_since_poll_ += run_ready(kTurnSteps);
+  } else {
+    // Turns that would not look at the kernel anyway need not be turns.
+    steps_since_poll_ += run_batches(kStepsPerPoll);
+  }
 }
 
 void KernelLoop::poll() noexcept {
@@ -57,7 +62,7 @@ void KernelLoop::poll() noexcept {
   refresh_clock();
   stats_.busy_ns += now_ns() - busy_since_ns_;
   busy_since_ns_ = now_ns();
-  fire_timers();
+  fire_timers(kTurnTimers);
   if (!idle()) {
     if (table_.waiting() + watching_once_ != 0) poll_kernel(0);
     return;
@@ -72,7 +77,7 @@ void KernelLoop::poll() noexcept {
   busy_since_ns_ = now_ns();
   ++stats_.wakeups;
   run_posted();
-  fire_timers();
+  fire_timers(kTurnTimers);
 }
 
 void KernelLoop::add_own_stats(LoopStats& stats) const noexcept {

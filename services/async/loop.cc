@@ -138,6 +138,17 @@ std::size_t Loop::run_ready(std::size_t max_steps) noexcept {
   return steps;
 }
 
+std::size_t Loop::run_batches(std::size_t enough) noexcept {
+  std::size_t done = 0;
+  do {
+    const std::size_t steps = std::min(ring_.size(), kTurnSteps);
+    for (std::size_t i = 0; i < steps; ++i) step(ring_.pop());
+    done += steps;
+  } while (done < enough && !ring_.empty() && deliveries_.empty() && !main_task_->done());
+  ring_.trim();
+  return done;
+}
+
 std::size_t Loop::run_deliveries(std::size_t max) noexcept {
   std::size_t done = 0;
   // Unwinding one scope may queue the delivery of the scope around it: the list grows as it runs.
@@ -173,14 +184,14 @@ std::size_t Loop::run_posted() noexcept {
   return calls;
 }
 
-std::size_t Loop::fire_timers() noexcept {
+std::size_t Loop::fire_timers(std::size_t max) noexcept {
   const std::int64_t due = timers_.next_deadline_ns();
   if (due == kNever) return 0;
   const std::int64_t now = now_ns();
   if (due > now) return 0;
   const std::uint64_t lag_ns = static_cast<std::uint64_t>(now - due);
   const std::size_t bucket = static_cast<std::size_t>(std::bit_width(lag_ns / 1000));
-  const std::size_t fired = timers_.fire_due(now);
+  const std::size_t fired = timers_.fire_due(now, max);
   stats_.lag_buckets[std::min(bucket, LoopStats::kLagBuckets - 1)] += fired;
   stats_.lag_ns_sum += lag_ns * fired;
   stats_.timers_fired += fired;

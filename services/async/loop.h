@@ -6,9 +6,9 @@
 // EpollLoop (the real one), SimLoop (virtual time, seeded order) and the plugin loop of the SDK.
 //
 // A turn is: deliver cancellations (at most kTurnDeliveries), run what was ready when the turn
-// began (at most kTurnSteps), then look at posts, timers and descriptors. So nobody is starved, and
-// the clock and the kernel are asked once per turn, not per step. A step may not block; a leaf
-// operation that never has to wait yields after kStepBudget successes in a row.
+// began (at most kTurnSteps), then look at posts, timers (at most kTurnTimers) and descriptors. So
+// nobody is starved, and the clock and the kernel are asked once per turn, not per step. A step may
+// not block; a leaf operation that never has to wait yields after kStepBudget successes in a row.
 //
 // Everything is called on the loop's own thread, except post().
 #ifndef SERVICES_ASYNC_LOOP_H_
@@ -35,6 +35,7 @@ namespace fermata {
 class Join;
 class Network;
 class Scope;
+class TaskBase;
 struct TaskInfo;
 
 // Plain counters of one loop, read on its thread (post a callback to read them from another).
@@ -94,6 +95,7 @@ class Loop {
  public:
   static constexpr std::size_t kTurnSteps = 256;
   static constexpr std::size_t kTurnDeliveries = 256;
+  static constexpr std::size_t kTurnTimers = 256;
   static constexpr std::uint32_t kStepBudget = 128;
 
   Loop();
@@ -205,9 +207,12 @@ class Loop {
   }
   std::size_t run_deliveries(std::size_t max) noexcept;   // the oldest ones
   std::size_t run_ready(std::size_t max_steps) noexcept;  // at most what was ready at the start
-  void shuffle_ready(std::size_t first) noexcept;         // for checked builds
+  // The same again and again, until `enough` steps were done, nothing is ready, a cancellation is
+  // to be delivered, or the main task has ended.
+  std::size_t run_batches(std::size_t enough) noexcept;
+  void shuffle_ready(std::size_t first) noexcept;  // for checked builds
   std::size_t run_posted() noexcept;
-  std::size_t fire_timers() noexcept;  // those due at now_ns()
+  std::size_t fire_timers(std::size_t max = TimerHeap::kAll) noexcept;  // those due at now_ns()
   bool idle() const noexcept { return ring_.empty() && deliveries_.empty(); }
   std::int64_t next_deadline_ns() const noexcept { return timers_.next_deadline_ns(); }
   void refresh_clock() noexcept {
@@ -222,6 +227,7 @@ class Loop {
   void drop_posted() noexcept;
 
   ReadyRing ring_;
+  const TaskBase* main_task_ = nullptr;  // what run() runs; null outside
   PostQueue posts_;
   LoopStats stats_;
 

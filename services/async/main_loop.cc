@@ -34,7 +34,9 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
   root_.emplace();
   constexpr std::string_view kName = "main";
   using Block = detail::TaskBlock<absl::Status, NoArguments>;
-  const Task<void> main = root_->adopt(new (kName) Block(kName, &body));
+  Block* const block = new (kName) Block(kName, &body);
+  const Task<void> main = root_->adopt(block);
+  main_task_ = block;
   while (!main.done()) turn();
   root_->cancel(CancelReason::kShutdown);
   GraceTimer grace(*this, grace_);
@@ -47,6 +49,7 @@ absl::Status MainLoop::run_body(detail::Body<absl::Status> body) {
     status = root_->status();
   }
   root_.reset();
+  main_task_ = nullptr;
   return finish(std::move(status));
 }
 

@@ -57,9 +57,18 @@ class [[nodiscard]] Yield final : public Suspension {
   void await_suspend(std::coroutine_handle<P> frame,
                      std::uint32_t line = __builtin_LINE()) noexcept {
     frame.promise().line = line;
-    if (park(detail::untyped(frame))) wake();
+    Scope& scope = *frame.promise().scope;
+    if (kChecked || scope.requested()) [[unlikely]]
+      return park_and_wake(detail::untyped(frame));
+    // Ready again at once: it is never seen parked.
+    Loop::current().ready(frame, scope);
   }
   void await_resume() const noexcept {}
+
+ private:
+  [[gnu::noinline, gnu::cold]] void park_and_wake(FrameHandle frame) noexcept {
+    if (park(frame)) wake();
+  }
 };
 
 inline Yield yield_now() noexcept { return Yield(); }

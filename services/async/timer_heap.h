@@ -28,6 +28,7 @@ class TimerHeap {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   static constexpr std::size_t kLanes = 4;
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
@@ -64,18 +65,20 @@ class TimerHeap {
     timer.position_ = Timer::kNowhere;
   }
 
-  // Fires what is due at `now_ns`; returns how many. A timer armed by a firing one waits its turn.
-  std::size_t fire_due(std::int64_t now_ns) noexcept {
+  // Fires what is due at `now_ns`, at most `max` timers; returns how many. A timer armed by a
+  // firing one waits its turn.
+  std::size_t fire_due(std::int64_t now_ns, std::size_t max = kAll) noexcept {
     const std::uint32_t first_new = next_order_;
     std::size_t fired = 0;
-    for (;;) {
+    while (fired < max) {
       const TimerEntry next = earliest();
-      if (next.timer == nullptr || next.deadline_ns > now_ns) return fired;
-      if (!older(next.timer->order_, first_new)) return fired;
+      if (next.timer == nullptr || next.deadline_ns > now_ns) break;
+      if (!older(next.timer->order_, first_new)) break;
       disarm(*next.timer);
       next.timer->fire_(*next.timer);
       ++fired;
     }
+    return fired;
   }
 
  private:

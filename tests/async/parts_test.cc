@@ -106,6 +106,21 @@ TEST(TimerHeap, ATimerArmedByAFiringOneWaitsItsTurn) {
   heap.disarm(again);
 }
 
+TEST(TimerHeap, FiresNoMoreThanItIsAskedTo) {
+  TimerHeap heap;
+  std::vector<int> fired;
+  std::vector<std::unique_ptr<TestTimer>> timers;
+  for (int i = 0; i < 10; ++i) {
+    timers.push_back(std::make_unique<TestTimer>(i, fired));
+    heap.arm(*timers.back(), i / 2);
+  }
+  EXPECT_EQ(heap.fire_due(3, 3), 3u);
+  EXPECT_EQ(heap.fire_due(3, 100), 5u);
+  EXPECT_EQ(heap.fire_due(3, 100), 0u);
+  EXPECT_EQ(fired, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
+  for (const auto& timer : timers) heap.disarm(*timer);
+}
+
 // ---- ReadyRing
 
 TEST(ReadyRing, KeepsOrderWhileItGrows) {

@@ -178,5 +178,34 @@ TEST(Scale, TenThousandTimeoutsAreCancelledInPiecesBetweenWhichOthersRun) {
   EXPECT_GT(most, 0) << "nothing was seen";
 }
 
+struct DueTimer : Timer {
+  DueTimer() : Timer(&DueTimer::count_up) {}
+  static void count_up(Timer& self) noexcept { ++*static_cast<DueTimer&>(self).fired; }
+  std::uint64_t* fired = nullptr;
+};
+
+Co<absl::Status> watch_firing(std::uint64_t* most) {
+  Loop& loop = Loop::current();
+  std::vector<DueTimer> timers(kTimeouts);
+  std::uint64_t fired = 0;
+  for (DueTimer& timer : timers) {
+    timer.fired = &fired;
+    loop.timers().arm(timer, loop.now_ns() + 1);
+  }
+  while (fired < timers.size()) {
+    const std::uint64_t before = fired;
+    co_await yield_now();
+    *most = std::max(*most, fired - before);
+  }
+  co_return absl::OkStatus();
+}
+
+TEST(Scale, TenThousandTimersThatAreDueTogetherFireInPiecesBetweenWhichOthersRun) {
+  std::uint64_t most = 0;
+  EpollLoop loop;
+  EXPECT_EQ(loop.run(&watch_firing, &most), absl::OkStatus());
+  EXPECT_LE(most, Loop::kTurnTimers);
+}
+
 }  // namespace
 }  // namespace fermata
