@@ -56,6 +56,14 @@ std::string job_text(const v1::Job& job, absl::Time now, bool color) {
   return out;
 }
 
+std::string versions_text(const v1::StageProgress& stage) {
+  std::string text;
+  for (const std::string& version : stage.versions()) {
+    append(&text, text.empty() ? "" : ", ", printable(version));
+  }
+  return text.empty() ? "-" : text;
+}
+
 std::string stages_text(const v1::Job& job, absl::Time now, const Output& output) {
   using Align = Table::Align;
   Table table({{"STAGE", Align::kLeft, true},
@@ -63,7 +71,8 @@ std::string stages_text(const v1::Job& job, absl::Time now, const Output& output
                {"DONE", Align::kRight},
                {"FAILED", Align::kRight},
                {"RETRIED", Align::kRight},
-               {"TOOK", Align::kRight}});
+               {"TOOK", Align::kRight},
+               {"VERSION", Align::kLeft, true}});
   for (const v1::StageProgress& stage : job.stages()) {
     const std::string state = v1::StageProgress::State_Name(stage.state());
     const absl::Time start = time_of(stage.has_start_time(), stage.start_time());
@@ -73,7 +82,8 @@ std::string stages_text(const v1::Job& job, absl::Time now, const Output& output
                    {cat(stage.done(), "/", stage.total())},
                    {cat(stage.failed()), stage.failed() > 0 ? Style::kBad : Style::kPlain},
                    {cat(stage.retries())},
-                   {stage.has_start_time() ? duration_text(std::min(end, now) - start) : "-"}});
+                   {stage.has_start_time() ? duration_text(std::min(end, now) - start) : "-"},
+                   {versions_text(stage)}});
   }
   return table.empty() ? "" : table.render(output.width(), output.color());
 }

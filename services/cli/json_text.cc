@@ -57,6 +57,7 @@ std::string stage_json(const v1::StageProgress& stage) {
     object.raw("failed", cat(stage.failed()));
     object.raw("retries", cat(stage.retries()));
   }
+  object.raw("versions", array_of(stage.versions(), json_quote));
   object.time("start_time", stage.has_start_time(), stage.start_time());
   object.time("end_time", stage.has_end_time(), stage.end_time());
   return object.take();
@@ -144,6 +145,10 @@ std::string plugin_json(const v1::Plugin& plugin) {
   object.text("id", plugin.id());
   object.text("version", plugin.version());
   object.text("state", v1::Plugin::State_Name(plugin.state()));
+  if (plugin.phase() != v1::Plugin::PHASE_UNSPECIFIED) {
+    object.text("phase", v1::Plugin::Phase_Name(plugin.phase()));
+  }
+  object.text("placement", plugin.placement());
   object.text("file", plugin.file());
   object.text("sha256", plugin.sha256());
   object.text("refusal", plugin.refusal());

@@ -163,12 +163,16 @@ ExitCode plugins_command(Session& session) {
       [&](const v1::ListPluginsResponse& page) {
         for (const v1::Plugin& plugin : page.plugins()) {
           if (session.options.json) session.out.write_line(plugin_json(plugin));
+          // What this version is doing, where the server says so.
+          const bool phased = plugin.phase() != v1::Plugin::PHASE_UNSPECIFIED;
+          const bool idle = phased && plugin.phase() != v1::Plugin::ACTIVE;
+          const std::string state = phased ? v1::Plugin::Phase_Name(plugin.phase()) : "LOADED";
           const std::string id = printable(
               cat(plugin.id().empty() ? plugin.name() : plugin.id(), " ", plugin.version()));
           for (const v1::Stage& stage : plugin.stages()) {
             table.add_row({{printable(stage.name())},
                            {id},
-                           {"LOADED", Style::kGood},
+                           {state, idle ? Style::kPlain : Style::kGood},
                            {printable(stage.summary())}});
           }
           if (plugin.state() == v1::Plugin::REFUSED) {

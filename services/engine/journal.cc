@@ -109,6 +109,20 @@ void Journal::stage_moved(Job& job, int index) {
   job.log->add(stage_event(job, JobEventKind::kStage, index));
 }
 
+void Journal::ran_by(Job& job, int index, std::string_view version) {
+  std::string& versions = stage(job, index).versions;
+  if (versions == version || version.empty()) return;
+  if (versions.empty()) {
+    versions = version;
+    return;
+  }
+  // A version is one word, so it is either there as a whole or not at all.
+  const size_t at = versions.find(version);
+  if (at != std::string::npos) return;
+  if (versions.size() + 2 + version.size() > StageProgress::kVersionsMax) return;
+  versions.append(", ").append(version);
+}
+
 void Journal::retry(Job& job, int index, const absl::Status& error) {
   ++stage(job, index).retries;
   job.view = nullptr;

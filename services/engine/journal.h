@@ -41,6 +41,8 @@ class Journal {
   void stage_ended(Job& job, int index, StageState state);
   // One call of it ended, or found out how many there are.
   void stage_moved(Job& job, int index);
+  // An attempt begins in this version of the plugin.
+  void ran_by(Job& job, int index, std::string_view version);
   void retry(Job& job, int index, const absl::Status& error);
   void progress(Job& job, int index, double fraction, std::string_view note);
   void log(Job& job, int index, StageLogLevel level, std::string_view message);

@@ -50,6 +50,9 @@ class CountedAttempt {
 class Observer final : public StageObserver {
  public:
   Observer(Execution& execution, int stage) : execution_(execution), stage_(stage) {}
+  void began(std::string_view version) override {
+    execution_.context().journal.ran_by(execution_.job(), stage_, version);
+  }
   void progress(double fraction, std::string_view note) override {
     execution_.context().journal.progress(execution_.job(), stage_, fraction, note);
   }
@@ -152,6 +155,11 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
         accept_output(execution, stage, std::move(outcome.output), result);
         if (!result.status.ok()) attempt.ended(AttemptResult::kFailed);
         co_return result;
+      }
+      if (outcome.preempted) {
+        // For no fault of its own: it begins again at once, and counts as the same attempt.
+        --result.attempts;
+        continue;
       }
       result.status = std::move(outcome.status);
       delay = backoff(step.retry, result.attempts, outcome.retry_after, context.random);

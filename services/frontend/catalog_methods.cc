@@ -21,6 +21,10 @@ constexpr int32_t kPageSize = 50;
 constexpr int32_t kMaxPageSize = 1000;
 constexpr size_t kMaxText = 4096;
 
+static_assert(static_cast<int>(GenerationState::kCreated) + 1 == v1::Plugin::CREATED);
+static_assert(static_cast<int>(GenerationState::kActive) + 1 == v1::Plugin::ACTIVE);
+static_assert(static_cast<int>(GenerationState::kFailed) + 1 == v1::Plugin::FAILED);
+
 absl::StatusOr<CatalogPage> read_page(int32_t size, const std::string& token) {
   CatalogPage page;
   const absl::StatusOr<int32_t> checked = read_page_size(size, kPageSize, kMaxPageSize);
@@ -68,6 +72,11 @@ void fill_plugin(const PluginInfo& plugin, v1::Plugin* out) {
   out->set_sha256(plugin.sha256);
   out->set_state(plugin.loaded ? v1::Plugin::LOADED : v1::Plugin::REFUSED);
   out->set_refusal(clean(plugin.refusal));
+  if (plugin.loaded) {
+    out->set_phase(static_cast<v1::Plugin::Phase>(static_cast<int>(plugin.state) + 1));
+  }
+  out->set_placement(plugin.placement);
+  out->set_calls(static_cast<int64_t>(plugin.calls));
   for (const StageInfo& stage : plugin.stages) {
     v1::Stage* to = out->add_stages();
     to->set_name(clean(stage.use));
@@ -125,7 +134,9 @@ Co<Answer> ListPluginsMethod::answer(RpcHub& hub, Request&, Prepared& page) {
   // Two files may claim one name (the second is refused), so the file is part of the order.
   std::vector<std::pair<std::string, const PluginInfo*>> order;
   for (const PluginInfo& plugin : plugins) {
-    order.emplace_back(str_cat(plugin_name(plugin), std::string_view("\0", 1), plugin.file),
+    // So may a version of it that was there before.
+    order.emplace_back(str_cat(plugin_name(plugin), std::string_view("\0", 1), plugin.file,
+                               std::string_view("\0", 1), plugin.version, plugin.sha256),
                        &plugin);
   }
   std::sort(order.begin(), order.end());

@@ -48,6 +48,11 @@ void fill_stage(const StageProgress& stage, v1::StageProgress* out) {
   out->set_done(stage.done);
   out->set_failed(stage.failed);
   out->set_retries(stage.retries);
+  for (size_t at = 0; at < stage.versions.size();) {
+    const size_t comma = std::min(stage.versions.find(", ", at), stage.versions.size());
+    out->add_versions(stage.versions.substr(at, comma - at));
+    at = comma + 2;
+  }
   set_time(stage.start_time, out, &v1::StageProgress::mutable_start_time);
   set_time(stage.end_time, out, &v1::StageProgress::mutable_end_time);
 }

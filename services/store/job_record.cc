@@ -22,7 +22,8 @@ size_t bytes_of(const JobRecord& record) {
   if (record.result != nullptr) bytes += record.result->size();
   if (record.error.has_value()) bytes += record.error->message.size();
   for (const StageProgress& stage : record.stages) {
-    bytes += kStageOverhead + (stage.output == nullptr ? 0 : stage.output->size());
+    bytes += kStageOverhead + stage.versions.size() +
+             (stage.output == nullptr ? 0 : stage.output->size());
   }
   return bytes;
 }

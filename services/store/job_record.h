@@ -57,6 +57,10 @@ struct StageProgress {
   int64_t retries = 0;                           // attempts beyond the first, over all calls
   absl::Time start_time = absl::InfinitePast();  // infinite past: not yet
   absl::Time end_time = absl::InfinitePast();
+  // Which versions of the plugin ran its attempts, in the order of their first: "1.2.0+9f2c71ab",
+  // joined by ", ". At most kVersionsMax bytes: beyond, later ones are not noted.
+  static constexpr size_t kVersionsMax = 256;
+  std::string versions;
   // JSON text, once the stage succeeded; a resumed job does not run it again. Dropped when the job
   // ends.
   std::shared_ptr<const std::string> output;
