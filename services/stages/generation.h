@@ -106,7 +106,7 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   // Cancels what runs, destroys the instances, stops the plugin's threads. Idempotent; never fails.
   //   wakes when   that is done, or the grace period is over: then `kept()` is true and what the
   //                plugin did not let go of stays
-  //   on cancel    not interrupted
+  //   on cancel    at once; called again, it goes on where it was
   //   on shutdown  likewise
   virtual Co<void> close() = 0;
   virtual bool kept() const { return false; }

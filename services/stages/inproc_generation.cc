@@ -69,6 +69,7 @@ absl::Status InprocGeneration::create_instance(size_t stage, const std::string& 
   instances_[stage] = std::make_unique<StageInstance>(
       context_, plugin_->stage(stage), *this, std::make_shared<Stage>(info, series(stage).counters),
       series(stage).metrics, *std::move(input));
+  if (context_.creating) context_.creating(info);
   const absl::Status created = instances_[stage]->create(config);
   if (!created.ok()) return refusal(160, where, std::string(created.message()));
   return absl::OkStatus();
@@ -93,7 +94,8 @@ Co<StageOutcome> InprocGeneration::run_call(CallHold hold, InprocGeneration* sel
   if (!self->open_) co_return closing(self->stages()[stage], self->label());
   if (request.observer != nullptr) request.observer->began(self->label());
   StageInstance& instance = *self->instances_[stage];
-  if (const std::shared_ptr<const JsonSchema> schema = instance.input_schema()) {
+  if (const std::shared_ptr<const JsonSchema> schema = instance.input_schema();
+      schema != nullptr && !request.probe) {
     absl::StatusOr<std::string> checked;
     if (request.input.size() <= kCheckedOnTheLoop) {
       checked = check_input(schema, std::move(request.input));
@@ -109,6 +111,7 @@ Co<StageOutcome> InprocGeneration::run_call(CallHold hold, InprocGeneration* sel
   spec.input = Buffer(std::move(request.input));
   spec.deadline_ns = self->context_.loop.to_ns(request.deadline);
   spec.attempt = request.attempt;
+  spec.probe = request.probe;
   spec.observer = request.observer;
   CallAwaiter call(instance, std::move(spec));
   StageOutcome outcome = co_await call;

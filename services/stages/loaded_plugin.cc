@@ -159,6 +159,7 @@ StageInfo LoadedPlugin::stage_info(size_t i) const {
   info.input_schema = std::string(view_of(raw.input_schema));
   info.idempotent = (raw.flags & FERMATA_STAGE_IDEMPOTENT) != 0;
   info.streams = (raw.flags & FERMATA_STAGE_STREAMS) != 0;
+  info.probes = (raw.flags & FERMATA_STAGE_PROBE) != 0;
   return info;
 }
 

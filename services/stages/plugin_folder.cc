@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/stages/absl_view.h"
 #include "services/stages/host_table.h"
+#include "services/stages/plugins_lock.h"
 #include "services/stages/private_copy.h"
 
 namespace fermata {
@@ -36,20 +37,27 @@ absl::StatusOr<std::vector<std::string>> open_plugin_folder(std::string folder,
   return files;
 }
 
-TakenPlugin take_plugin(std::string folder, std::string file, std::string private_dir,
-                        HostFacts facts) {
+TakenPlugin take_plugin(std::string file, TakeOptions options) {
   TakenPlugin taken;
   taken.file = std::move(file);
-  absl::StatusOr<PrivateCopy> copy = copy_plugin(folder, taken.file, private_dir);
+  absl::StatusOr<PrivateCopy> copy = copy_plugin(options.folder, taken.file, options.private_dir);
   taken.status = copy.status();
   if (!copy.ok()) return taken;
   taken.sha256 = copy->sha256;
   taken.path = copy->path;
+  taken.owner = copy->owner;
   const LibraryFinder finder;
   absl::StatusOr<PluginNote> note =
-      check_plugin_bytes(taken.file, copy->bytes, folder, finder, facts);
+      check_plugin_bytes(taken.file, copy->bytes, options.folder, finder, options.facts);
   taken.status = note.status();
-  if (note.ok()) taken.note = *std::move(note);
+  if (!note.ok()) return taken;
+  taken.note = *std::move(note);
+  if (options.lock.empty()) return taken;
+  absl::StatusOr<PluginsLock> lock = PluginsLock::load(options.lock);
+  taken.status =
+      lock.ok() ? lock->check(taken.file, taken.sha256, taken.note)
+                : refusal(131, taken.file,
+                          absl::StrCat("plugins.lock cannot be used: ", lock.status().message()));
   return taken;
 }
 

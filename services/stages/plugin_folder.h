@@ -24,15 +24,22 @@ bool is_plugin_file(std::string_view name);
 absl::StatusOr<std::vector<std::string>> open_plugin_folder(std::string folder,
                                                             std::string private_dir);
 
+struct TakeOptions {
+  std::string folder;
+  std::string private_dir;
+  std::string lock;  // plugins.lock; empty: every file of the folder is trusted
+  HostFacts facts;
+};
+
 struct TakenPlugin {
   std::string file;
+  uint32_t owner = 0;  // uid of the file
   std::string sha256;  // as far as it could be read
   std::string path;    // of our copy
   PluginNote note;
   absl::Status status;  // "PLG-nnn ..."
 };
-TakenPlugin take_plugin(std::string folder, std::string file, std::string private_dir,
-                        HostFacts facts);
+TakenPlugin take_plugin(std::string file, TakeOptions options);
 
 // Loads and initialises it. `known` are the images that are mapped already: PLG-146 when the
 // dynamic loader answers with one of them. With `fresh_path` set, from a new copy under that name:

@@ -172,6 +172,9 @@ std::vector<PluginHost::StageView> PluginHost::stage_views() const {
 std::vector<std::string> PluginHost::known_files() const {
   std::vector<std::string> files;
   for (const auto& [file, sha256] : present_) files.push_back(file);
+  for (const auto& [file, info] : refused_) {
+    if (present_.count(file) == 0) files.push_back(file);
+  }
   return files;
 }
 

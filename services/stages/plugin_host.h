@@ -25,14 +25,24 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/async/async.h"
+#include "services/stages/denied_list.h"
 #include "services/stages/generation.h"
 #include "services/stages/plugin_folder.h"
 #include "services/stages/plugin_metrics.h"
+#include "services/stages/plugin_probe.h"
 #include "services/stages/plugin_slot.h"
 #include "services/stages/stage_instance.h"
 #include "services/stages/stages.h"
 
 namespace fermata {
+
+// How a new version comes to run everything: in shares of the new attempts. No steps: at once.
+struct CanaryOptions {
+  std::vector<int> steps;                        // percent, ascending
+  absl::Duration step_time = absl::Seconds(30);  // each step takes at least so long,
+  uint64_t attempts = 50;                        // and so many ended attempts
+  double error_points = 5;                       // more than the old one's error rate: back
+};
 
 struct StagesOptions {
   std::string folder;  // of *.so; empty: none
@@ -45,7 +55,11 @@ struct StagesOptions {
   absl::Duration drain_timeout = absl::Minutes(10);
   // How long its instances then wait for a roll-back.
   absl::Duration rollback_window = absl::Minutes(10);
-  uint32_t max_depth = 16;     // sub-stages inside each other
+  ProbeOptions probe;
+  CanaryOptions canary;
+  std::string lock;         // plugins.lock: only what it names is loaded; empty: all of the folder
+  std::string denied_file;  // where roll-backs are remembered; empty: until the end
+  uint32_t max_depth = 16;  // sub-stages inside each other
   uint32_t chunk_credit = 16;  // chunks that a streaming stage may emit in one turn
   std::function<void(const StageLogRecord&)> log;  // on the loop
   // What pipelines call now, as in "http/get@1.2": those versions are kept. Null: nothing.
@@ -59,6 +73,20 @@ struct LoadReport {
   size_t loaded = 0;
   size_t refused = 0;
   std::vector<std::string> refusals;  // "PLG-nnn ..."
+};
+
+enum class LoadReason : uint8_t {
+  kStart,    // nothing is running yet
+  kRescan,   // perhaps nothing has changed: what was refused stays refused
+  kDropped,  // somebody put it there: what was refused is tried again
+  kAsked,    // somebody asked: what is active already gets new instances
+};
+
+struct ReloadCounts {
+  uint64_t loaded = 0;
+  uint64_t unchanged = 0;
+  uint64_t refused = 0;
+  uint64_t rolled_back = 0;
 };
 
 // What became of one file.
@@ -76,6 +104,8 @@ class PluginHost final : public Stages {
   static constexpr size_t kMaxImages = 17;
   // Refused files that are remembered.
   static constexpr size_t kMaxRefused = 1000;
+  // Calls of one version that may kill their process before it is rolled back.
+  static constexpr uint64_t kLostMax = 3;
 
   PluginHost(Loop& loop, StagesOptions options);
   ~PluginHost() override;
@@ -89,17 +119,23 @@ class PluginHost final : public Stages {
 
   // Where old versions drain; until it is cancelled. Needed for whatever replaces one.
   Co<absl::Status> run();
-  // Takes up a file of the folder as it is now. `again`: also when its bytes are active already, to
-  // give it new instances.
+  // Takes up a file of the folder as it is now.
   //   wakes when   it is active, or was refused
   //   on cancel    when the step that runs has ended; then nothing has changed
   //   on shutdown  likewise
-  Co<FileReport> load_file(std::string file, bool again);
+  Co<FileReport> load_file(std::string file, LoadReason reason);
   // It is not in the folder any more. What was loaded from it goes on, unless another version is
   // active.
   void file_gone(const std::string& file);
   // Files that are known by now, loaded or refused.
   std::vector<std::string> known_files() const;
+  // Back to the version before, or away with the canary; the bytes that were left are denied until
+  // allow(). `plugin`: a short name or an id. Gives what was done, for people. NOT_FOUND: no such
+  // plugin; FAILED_PRECONDITION: nothing to go back to.
+  Co<absl::StatusOr<std::string>> rollback(std::string plugin, std::string why);
+  // NOT_FOUND: they are not denied.
+  Co<absl::StatusOr<std::string>> allow(std::string sha256);
+  const ReloadCounts& counts() const { return counts_; }
 
   // Every call is cancelled; wakes when all have let go, or the grace period is over.
   Co<void> close();
@@ -123,12 +159,14 @@ class PluginHost final : public Stages {
   void name_routes();
   static PluginInfo info_of(const PluginGeneration& generation);
   // plugin_host_load.cc
-  Co<FileReport> load_locked(std::string file, bool again, bool at_start);
+  Co<FileReport> load_locked(std::string file, LoadReason reason);
+  absl::Status judge(const TakenPlugin& taken, LoadReason reason, bool* known);
+  void audit(const TakenPlugin& taken, const FileReport& report) const;
   Co<absl::Status> load_taken(TakenPlugin taken, bool at_start, FileReport* report);
   Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> image_of(PluginSlot* slot, TakenPlugin taken);
   Co<absl::Status> start_generation(PluginSlot* slot, GenerationRef generation, bool at_start);
   absl::Status check_version(const TakenPlugin& taken, const PluginSlot& slot) const;
-  absl::StatusOr<std::vector<std::string>> configs_for(const PluginGeneration& generation) const;
+  std::string config_of(const PluginIdentity& identity) const;
   PluginSlot& slot_of(std::string_view id);
   void refuse(const TakenPlugin& taken, const absl::Status& why);
   // plugin_host_drain.cc
@@ -139,6 +177,14 @@ class PluginHost final : public Stages {
   static Co<void> drain(PluginHost* self, PluginSlot* slot, GenerationRef generation);
   Co<bool> drained(PluginSlot* slot, GenerationRef generation);
   Co<void> retire(PluginSlot* slot, GenerationRef generation);
+  // plugin_host_rollback.cc
+  PluginSlot* find_slot(std::string_view plugin) const;
+  Co<absl::StatusOr<std::string>> withdraw(PluginSlot* slot, GenerationRef bad, std::string why);
+  Co<absl::Status> save_denied();
+  static Co<void> canary(PluginHost* self, PluginSlot* slot, GenerationRef generation);
+  std::string fault_of(const PluginGeneration& canary, const PluginGeneration& active,
+                       const GenerationTally& before) const;
+  Co<bool> went_back(PluginSlot* slot);
   void say(StageLogLevel level, std::string_view plugin, absl::string_view message) const;
 
   StagesOptions options_;
@@ -148,6 +194,8 @@ class PluginHost final : public Stages {
   std::map<std::string, std::string> present_;                // file -> sha256 of its bytes
   std::map<std::string, PluginInfo> refused_;                 // by file
   std::map<std::string, PluginInfo> retired_;                 // by id and label
+  DeniedList denied_;
+  ReloadCounts counts_;
   Lock loading_;
   TaskGroup* group_ = nullptr;
   bool closed_ = true;

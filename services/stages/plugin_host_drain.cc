@@ -1,4 +1,5 @@
 // The part of PluginHost that changes versions: the switch, and what becomes of the one before.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,10 @@ void PluginHost::switch_to(PluginSlot& slot, const GenerationRef& generation) {
 
 bool PluginHost::wanted(const PluginSlot& slot, const PluginGeneration& generation) const {
   const PluginIdentity& identity = generation.identity();
+  if (denied_.find(identity.sha256) != nullptr) return false;
+  // The same code with new instances takes over for it in every way.
+  const GenerationRef& active = slot.active();
+  if (active != nullptr && active->identity().sha256 == identity.sha256) return false;
   const auto present = present_.find(identity.file);
   if (present != present_.end() && present->second == identity.sha256) return true;
   if (!options_.uses) return false;
@@ -41,8 +46,9 @@ void PluginHost::review(PluginSlot& slot) {
   for (const GenerationRef& generation : slot.generations()) {
     const bool over = generation->state() == GenerationState::kRetired ||
                       generation->state() == GenerationState::kFailed;
-    if (generation == slot.active() || over) continue;
+    if (generation == slot.active() || generation == slot.canary() || over) continue;
     const bool serves = generation->state() == GenerationState::kActive ||
+                        generation->state() == GenerationState::kCanary ||
                         generation->state() == GenerationState::kPinned;
     if (wanted(slot, *generation)) {
       generation->set_state(GenerationState::kPinned);
@@ -107,8 +113,11 @@ Co<bool> PluginHost::drained(PluginSlot* slot, GenerationRef generation) {
   const absl::Time until = context_->loop.now() + options_.rollback_window;
   while (slot->previous() == generation && generation->state() == GenerationState::kWarm) {
     slot->changed().clear();
-    absl::Status changed = co_await timeout_at(until, slot->changed().wait());
+    const absl::Time look = std::min(until, context_->loop.now() + absl::Seconds(1));
+    absl::Status changed = co_await timeout_at(look, slot->changed().wait());
     if (changed.ok()) continue;
+    const bool back = co_await went_back(slot);
+    if (back || context_->loop.now() < until) continue;
     if (slot->previous() == generation) slot->forget_previous();
   }
   co_return generation->state() == GenerationState::kWarm;

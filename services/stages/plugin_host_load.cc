@@ -5,8 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "services/stages/absl_view.h"
 #include "services/stages/inproc_generation.h"
-#include "services/stages/input_check.h"
 #include "services/stages/plugin_host.h"
+#include "services/stages/plugin_probe.h"
+#include "services/stages/stage_configs.h"
 #include "services/stages/static_checks.h"
 
 namespace fermata {
@@ -20,6 +21,14 @@ PluginIdentity identity_of(const TakenPlugin& taken) {
   identity.file = taken.file;
   identity.sha256 = taken.sha256;
   return identity;
+}
+
+// Then its code has proved itself here.
+bool image_in_use(const PluginSlot& slot, const std::string& sha256) {
+  for (const PluginSlot::Image& image : slot.images) {
+    if (image.sha256 == sha256 && image.plugin->in_use()) return true;
+  }
+  return false;
 }
 
 bool serves(const PluginGeneration& generation) {
@@ -38,9 +47,15 @@ Co<LoadReport> PluginHost::load_all() {
       co_await offload(&open_plugin_folder, options_.folder, options_.private_dir);
   report.status = files.status();
   if (!files.ok()) co_return report;
+  if (!options_.denied_file.empty()) {
+    absl::StatusOr<DeniedList> denied = co_await offload(&DeniedList::load, options_.denied_file);
+    report.status = denied.status();
+    if (!denied.ok()) co_return report;
+    denied_ = *std::move(denied);
+  }
   Lock::Guard guard = co_await loading_.acquire();
   for (const std::string& file : *files) {
-    FileReport loaded = co_await load_locked(file, /*again=*/false, /*at_start=*/true);
+    FileReport loaded = co_await load_locked(file, LoadReason::kStart);
     if (loaded.status.ok()) {
       ++report.loaded;
     } else {
@@ -71,41 +86,92 @@ Co<absl::Status> PluginHost::add_plugin(std::string file, const fermata_plugin* 
   co_return status;
 }
 
-Co<FileReport> PluginHost::load_file(std::string file, bool again) {
+Co<FileReport> PluginHost::load_file(std::string file, LoadReason reason) {
   Lock::Guard guard = co_await loading_.acquire();
-  co_return co_await load_locked(std::move(file), again, /*at_start=*/false);
+  co_return co_await load_locked(std::move(file), reason);
 }
 
-Co<FileReport> PluginHost::load_locked(std::string file, bool again, bool at_start) {
+Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
   FileReport report;
-  TakenPlugin taken = co_await offload(&take_plugin, options_.folder, file, options_.private_dir,
-                                       HostFacts::here());
-  report.status = taken.status;
-  if (report.status.ok()) {
-    report.id = taken.note.id;
-    report.label = identity_of(taken).label();
-    PluginSlot& slot = slot_of(taken.note.id);
-    const GenerationRef& active = slot.active();
-    const bool same = active != nullptr && active->identity().sha256 == taken.sha256 &&
-                      active->identity().file == file;
-    if (same && !again) {
-      present_[file] = taken.sha256;
-      refused_.erase(file);
-      co_return report;
-    }
-    if (!same) report.status = check_version(taken, slot);
+  TakeOptions from;
+  from.folder = options_.folder;
+  from.private_dir = options_.private_dir;
+  from.lock = options_.lock;
+  from.facts = HostFacts::here();
+  TakenPlugin taken = co_await offload(&take_plugin, std::move(file), std::move(from));
+  report.id = taken.note.id;
+  if (!taken.note.id.empty()) report.label = identity_of(taken).label();
+  bool known = false;
+  report.status = judge(taken, reason, &known);
+  if (known) {
+    ++counts_.unchanged;
+    co_return report;
   }
+  report.fresh = true;
   if (report.status.ok()) {
-    report.fresh = true;
-    report.status = co_await load_taken(taken, at_start, &report);
+    report.status = co_await load_taken(taken, reason == LoadReason::kStart, &report);
   }
+  ++(report.status.ok() ? counts_.loaded : counts_.refused);
   if (!report.status.ok()) refuse(taken, report.status);
+  audit(taken, report);
   co_return report;
+}
+
+// Whether it may be loaded; `known`: nothing is to be done about it.
+absl::Status PluginHost::judge(const TakenPlugin& taken, LoadReason reason, bool* known) {
+  const auto refused = refused_.find(taken.file);
+  if (reason == LoadReason::kRescan && refused != refused_.end() &&
+      refused->second.sha256 == taken.sha256 && !taken.sha256.empty()) {
+    *known = true;
+    return absl::FailedPreconditionError(refused->second.refusal);
+  }
+  if (!taken.status.ok()) return taken.status;
+  if (const DeniedList::Entry* denied = denied_.find(taken.sha256)) {
+    return refusal(134, taken.file,
+                   absl::StrCat(denied->id, " ", denied->version, " (", taken.sha256.substr(0, 8),
+                                ") was rolled back: ", denied->why,
+                                " - raise the version, or fermata plugin allow ", taken.file));
+  }
+  const PluginSlot& slot = slot_of(taken.note.id);
+  for (const GenerationRef& generation : slot.generations()) {
+    const bool same = generation->identity().sha256 == taken.sha256 &&
+                      generation->identity().file == taken.file && serves(*generation);
+    // A version that only runs for those who name it comes back by being dropped again.
+    const bool first =
+        generation == slot.active() || generation == slot.canary() || reason == LoadReason::kRescan;
+    if (!same || !first) continue;
+    present_[taken.file] = taken.sha256;
+    refused_.erase(taken.file);
+    *known = reason != LoadReason::kAsked;
+    return absl::OkStatus();
+  }
+  return check_version(taken, slot);
+}
+
+void PluginHost::audit(const TakenPlugin& taken, const FileReport& report) const {
+  const bool ok = report.status.ok();
+  say(ok ? StageLogLevel::kInfo : StageLogLevel::kWarning, taken.note.id,
+      absl::StrCat("load file=", taken.file, " uid=", taken.owner,
+                   " version=", taken.note.version.empty() ? "-" : taken.note.version,
+                   " sha256=", taken.sha256.empty() ? "-" : taken.sha256,
+                   " placement=inproc result=", ok ? "loaded" : "refused",
+                   report.before.empty() ? "" : " before=", report.before, ok ? "" : ": ",
+                   report.status.message()));
 }
 
 Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileReport* report) {
   PluginSlot* slot = &slot_of(taken.note.id);
   if (slot->active() != nullptr) report->before = slot->active()->label();
+  if (!image_in_use(*slot, taken.sha256)) {
+    ProbeSubject subject;
+    subject.file = taken.file;
+    subject.path = taken.path;
+    subject.id = taken.note.id;
+    subject.version = taken.note.version;
+    subject.config = config_of(identity_of(taken));
+    absl::Status probed = co_await offload(&probe_plugin, std::move(subject), options_.probe);
+    if (!probed.ok()) co_return probed;
+  }
   absl::StatusOr<std::shared_ptr<LoadedPlugin>> image = co_await image_of(slot, taken);
   if (!image.ok()) co_return image.status();
   auto generation = std::make_shared<InprocGeneration>(*context_, *image, identity_of(taken),
@@ -179,35 +245,18 @@ Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> PluginHost::image_of(PluginSlo
   co_return plugin;
 }
 
-absl::StatusOr<std::vector<std::string>> PluginHost::configs_for(
-    const PluginGeneration& generation) const {
-  const PluginIdentity& identity = generation.identity();
+// The plugin's section of the configuration.
+std::string PluginHost::config_of(const PluginIdentity& identity) const {
   auto given = options_.config.find(identity.id);
   if (given == options_.config.end()) given = options_.config.find(identity.short_name);
-  std::vector<std::string> configs;
-  for (const StageInfo& stage : generation.stages()) {
-    const std::string where = absl::StrCat(identity.id, "/", stage.name);
-    absl::StatusOr<std::shared_ptr<const JsonSchema>> schema = compile_schema(stage.config_schema);
-    if (!schema.ok()) {
-      return refusal(151, where,
-                     absl::StrCat("its config_schema is wrong: ", schema.status().message()));
-    }
-    absl::StatusOr<std::string> config =
-        check_json(schema->get(), given == options_.config.end() ? "{}" : given->second);
-    if (!config.ok()) {
-      return refusal(
-          150, where,
-          absl::StrCat("config ", config.status().message(), " (schema of ", stage.version, ")"));
-    }
-    configs.push_back(*std::move(config));
-  }
-  return configs;
+  return given == options_.config.end() ? "{}" : given->second;
 }
 
 Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef generation,
                                               bool at_start) {
   closed_ = false;
-  absl::StatusOr<std::vector<std::string>> configs = configs_for(*generation);
+  absl::StatusOr<std::vector<std::string>> configs =
+      stage_configs(generation->stages(), config_of(generation->identity()));
   absl::Status status = configs.status();
   if (status.ok()) status = co_await generation->create(*std::move(configs));
   if (!status.ok()) {
@@ -224,6 +273,12 @@ Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef ge
     generation->set_state(GenerationState::kPinned);
     slot->reroute();
     name_routes();
+  } else if (!at_start && active != nullptr && group_ != nullptr &&
+             !options_.canary.steps.empty()) {
+    slot->set_canary(generation, 0);
+    review(*slot);  // a canary before it is not one any more
+    name_routes();
+    group_->spawn_named("plugin.canary", &PluginHost::canary, this, slot, generation);
   } else {
     switch_to(*slot, generation);
   }

@@ -16,6 +16,7 @@ namespace {
 bool takes_calls(const PluginGeneration& generation) {
   if (!generation.open()) return false;
   return generation.state() == GenerationState::kActive ||
+         generation.state() == GenerationState::kCanary ||
          generation.state() == GenerationState::kPinned;
 }
 
@@ -66,17 +67,41 @@ bool version_less(std::string_view a, std::string_view b) {
   return compare_parts(a.substr(a_dash), b.substr(b_dash)) < 0;
 }
 
-void StageRoute::lead_to(const GenerationRef& generation) {
-  const int stage = generation == nullptr ? -1 : generation->find_stage(info().name);
-  if (stage < 0) {
-    target_ = StageTarget();
-    return;
-  }
-  target_ = StageTarget{generation, static_cast<size_t>(stage)};
-  set_info(generation->stages()[target_.stage]);
+namespace {
+
+StageTarget target_in(const GenerationRef& generation, std::string_view stage) {
+  const int number = generation == nullptr ? -1 : generation->find_stage(stage);
+  if (number < 0) return StageTarget();
+  return StageTarget{generation, static_cast<size_t>(number)};
 }
 
-const StageTarget& StageRoute::next() { return target_; }
+}  // namespace
+
+void StageRoute::lead_to(const GenerationRef& generation, const GenerationRef& canary) {
+  target_ = target_in(generation, info().name);
+  canary_ = target_in(canary, info().name);
+  if (target_.generation != nullptr) set_info(generation->stages()[target_.stage]);
+}
+
+const StageTarget& StageRoute::next() {
+  if (canary_.generation != nullptr && slot_.canary_turn()) [[unlikely]]
+    return canary_;
+  return target_;
+}
+
+void PluginSlot::set_canary(GenerationRef generation, int percent) {
+  if (generation != nullptr) generation->set_state(GenerationState::kCanary);
+  canary_ = std::move(generation);
+  canary_percent_ = percent;
+  reroute();
+}
+
+bool PluginSlot::canary_turn() {
+  canary_turn_ += canary_percent_;
+  if (canary_turn_ < 100) return false;
+  canary_turn_ -= 100;
+  return true;
+}
 
 std::vector<StageSeries> PluginSlot::series_for(const std::vector<StageInfo>& stages) {
   std::vector<StageSeries> all;
@@ -111,13 +136,14 @@ void PluginSlot::remove(const PluginGeneration& generation) {
   if (found != generations_.end()) generations_.erase(found);
   if (active_.get() == &generation) active_ = nullptr;
   if (previous_.get() == &generation) previous_ = nullptr;
+  if (canary_.get() == &generation) canary_ = nullptr;
   reroute();
 }
 
 void PluginSlot::reroute() {
-  for (const auto& [stage, route] : routes_) route->lead_to(active_);
+  for (const auto& [stage, route] : routes_) route->lead_to(active_, canary_);
   for (const auto& [key, route] : pinned_) {
-    route->lead_to(fitting(route->info().name, route->pin()));
+    route->lead_to(fitting(route->info().name, route->pin()), nullptr);
   }
   changed_.set();
 }
@@ -137,14 +163,14 @@ RouteRef PluginSlot::pinned(std::string_view stage, std::string_view pin) {
   std::string key = absl::StrCat(absl_view(stage), "@", absl_view(pin));
   const auto found = pinned_.find(key);
   if (found != pinned_.end()) {
-    return found->second->next().generation == nullptr ? nullptr : found->second;
+    return found->second->target().generation == nullptr ? nullptr : found->second;
   }
   const GenerationRef generation = fitting(stage, pin);
   if (generation == nullptr) return nullptr;
   const size_t number = static_cast<size_t>(generation->find_stage(stage));
   auto route = std::make_shared<StageRoute>(
       generation->stages()[number], generation->series(number).counters, *this, std::string(pin));
-  route->lead_to(generation);
+  route->lead_to(generation, nullptr);
   pinned_.emplace(std::move(key), route);
   return route;
 }

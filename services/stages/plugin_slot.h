@@ -38,14 +38,16 @@ class StageRoute final : public Stage {
   const std::string& pin() const { return pin_; }
   // Where an attempt that begins now goes; no generation: nowhere.
   const StageTarget& next();
+  const StageTarget& target() const { return target_; }
 
  private:
   friend class PluginSlot;
-  void lead_to(const GenerationRef& generation);
+  void lead_to(const GenerationRef& generation, const GenerationRef& canary);
 
   PluginSlot& slot_;
   const std::string pin_;  // empty: whichever is active
   StageTarget target_;
+  StageTarget canary_;  // for some of the attempts
 };
 using RouteRef = std::shared_ptr<StageRoute>;
 
@@ -73,6 +75,11 @@ class PluginSlot {
   const GenerationRef& active() const { return active_; }
   const GenerationRef& previous() const { return previous_; }
   void forget_previous() { previous_ = nullptr; }
+  // `percent` of the new attempts that name no version go to it. Null: none do.
+  void set_canary(GenerationRef generation, int percent);
+  const GenerationRef& canary() const { return canary_; }
+  // Whether the next attempt goes there: evenly spread, not drawn.
+  bool canary_turn();
   const std::vector<GenerationRef>& generations() const { return generations_; }
 
   // Every stage of the active generation, and those that had one.
@@ -82,6 +89,8 @@ class PluginSlot {
 
   // Set when something has changed; whoever waits clears it.
   Event& changed() { return changed_; }
+
+  absl::Time last_automatic = absl::InfinitePast();  // roll-back
 
   // Code that is mapped for this plugin, also of generations that are gone.
   struct Image {
@@ -98,6 +107,9 @@ class PluginSlot {
   std::vector<GenerationRef> generations_;
   GenerationRef active_;
   GenerationRef previous_;
+  GenerationRef canary_;
+  int canary_percent_ = 0;
+  int canary_turn_ = 0;
   std::map<std::string, StageSeries, std::less<>> series_;
   std::map<std::string, RouteRef, std::less<>> routes_;  // by stage
   std::map<std::string, RouteRef, std::less<>> pinned_;  // by stage@pin

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -146,12 +149,27 @@ absl::Status check_plugin_folder(const std::string& folder) {
   return absl::OkStatus();
 }
 
+absl::Status check_trusted_file(const std::string& path) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) != 0) return cannot("look at", path);
+  if (!S_ISREG(info.st_mode)) return refusal(130, path, "is not a regular file");
+  if (std::string who = who_else_writes(info); !who.empty()) {
+    return refusal(130, path, absl::StrCat(who, " - it decides which plugins are loaded"));
+  }
+  const size_t slash = path.rfind('/');
+  return check_plugin_folder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+}
+
 absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
                                         const std::string& private_dir) {
   FileDescriptor directory(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory.ok()) return refusal(100, file, std::string(cannot("open", folder).message()));
+  // Whatever the name is: a file of this folder itself, reached through no link.
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   FileDescriptor in(
-      ::openat(directory.get(), file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+      static_cast<int>(::syscall(SYS_openat2, directory.get(), file.c_str(), &how, sizeof how)));
   if (!in.ok() && errno == ELOOP) {
     return refusal(130, file, "is a symbolic link - copy the plugin itself into the folder");
   }
@@ -161,6 +179,11 @@ absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::st
   if (!S_ISREG(info.st_mode)) return refusal(130, file, "is not a regular file");
   if (std::string who = who_else_writes(info); !who.empty()) {
     return refusal(130, file, absl::StrCat(who, kWhoMay));
+  }
+  if (info.st_nlink > 1) {
+    return refusal(130, file,
+                   absl::StrCat("has ", info.st_nlink,
+                                " names (hard links), so it may be written by another - copy it"));
   }
   if (info.st_size > kMaxFileBytes) {
     return refusal(
@@ -174,6 +197,7 @@ absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::st
   copy.sha256 = sha256_hex(*bytes);
   copy.path = absl::StrCat(private_dir, "/", copy.sha256, ".so");
   copy.bytes = *std::move(bytes);
+  copy.owner = info.st_uid;
   if (absl::Status s = write_copy(copy.path, copy.bytes); !s.ok()) {
     return refusal(100, file, absl::StrCat("cannot be copied: ", s.message()));
   }

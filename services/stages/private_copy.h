@@ -8,6 +8,7 @@
 #ifndef SERVICES_STAGES_PRIVATE_COPY_H_
 #define SERVICES_STAGES_PRIVATE_COPY_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@ struct PrivateCopy {
   std::string path;    // <private_dir>/<sha256>.so
   std::string sha256;  // 64 hex digits
   std::string bytes;   // what was hashed and written
+  uint32_t owner = 0;  // uid of the file it was copied from
 };
 
 // Makes the directory, for this user only (0700). Refuses one that others could write to.
@@ -28,7 +30,11 @@ absl::Status prepare_private_dir(const std::string& directory);
 // user.
 absl::Status check_plugin_folder(const std::string& folder);
 
-// PLG-100: cannot be read; PLG-130: may be written by others, or is a symbolic link.
+// The same for one file outside of it that decides what is loaded: plugins.lock.
+absl::Status check_trusted_file(const std::string& path);
+
+// PLG-100: cannot be read; PLG-130: may be written by others, is a symbolic link, or has a second
+// name by which it may be written.
 absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
                                         const std::string& private_dir);
 

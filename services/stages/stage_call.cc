@@ -38,6 +38,7 @@ void StageCall::start_now() noexcept {
   request.job_id = str_of(spec_.job_id);
   request.trace_parent = str_of(spec_.trace_parent);
   request.attempt = spec_.attempt;
+  if (spec_.probe) request.flags |= FERMATA_RQ_PROBE;
   request.deadline_ns = spec_.deadline_ns == TimerHeap::kNever
                             ? 0
                             : static_cast<uint64_t>(std::max<int64_t>(spec_.deadline_ns, 1));

@@ -45,6 +45,7 @@ struct StageCallSpec {
   int64_t deadline_ns = TimerHeap::kNever;
   uint32_t attempt = 1;
   uint32_t depth = 0;  // sub-stages inside each other
+  bool probe = false;
   StageObserver* observer = nullptr;
   CallStageOp* parent = nullptr;  // who hears chunks, when a stage called this one
   CallHold hold;                  // of a call from stage to stage; till its end is told

@@ -54,6 +54,8 @@ struct HostContext {
   std::function<void(const StageLogRecord&)> log;
   // For call_stage(): who runs `use` for a call of `caller`; no generation when nobody does.
   std::function<StageTarget(std::string_view use, const PluginGeneration& caller)> find_stage;
+  // Before each create(). Null: nobody listens.
+  std::function<void(const StageInfo&)> creating;
   int64_t cancel_grace_ns = 0;
   uint32_t max_depth = 16;
   uint32_t chunk_credit = 16;

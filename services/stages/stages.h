@@ -35,6 +35,7 @@ struct StageInfo {
   std::string input_schema;   // of each call's input: the resolved `with` object
   bool idempotent = false;
   bool streams = false;
+  bool probes = false;  // understands a probe: a dry run without side effects
 };
 
 // One resolved stage: a name that every attempt is sent through, to whichever version is active
@@ -84,6 +85,7 @@ struct StageRequest {
   absl::Time deadline = absl::InfiniteFuture();
   std::string input;                  // JSON text
   StageObserver* observer = nullptr;  // may be null; outlives the call
+  bool probe = false;                 // a dry run; only of stages that `probes`
 };
 
 struct StageOutcome {
@@ -119,7 +121,7 @@ struct PluginInfo {
   std::string file;    // as found in the folder
   std::string sha256;  // of the bytes that were loaded
   bool loaded = false;
-  GenerationState state = GenerationState::kFailed;
+  GenerationState state = GenerationState::kActive;  // of a loaded one
   std::string placement;  // "inproc", "isolated"; empty when it was not loaded
   uint64_t calls = 0;     // attempts that run in it now
   std::string refusal;    // "PLG-nnn file: what - why - what to do"; empty when loaded

@@ -112,8 +112,19 @@ absl::Status check_entry(std::string_view file, const ElfImage& image) {
 
 absl::Status check_dependencies(std::string_view file, const ElfImage& image,
                                 std::string_view directory, const LibraryFinder& finder) {
+  if (!image.run_path.empty() && image.run_path != "$ORIGIN" && image.run_path != "${ORIGIN}") {
+    return refusal(123, file,
+                   absl::StrCat("its run path is ", absl_view(image.run_path),
+                                ", only $ORIGIN may be - whoever writes there would be trusted"));
+  }
   for (std::string_view library : image.needed) {
-    if (finder.finds(library, image.run_path, directory)) continue;
+    if (finder.finds(library, "", directory)) continue;
+    if (finder.finds(library, image.run_path, directory)) {
+      return refusal(142, file,
+                     absl::StrCat("private dependency ", absl_view(library),
+                                  ": the next version would silently get this one's - link it "
+                                  "statically"));
+    }
     return refusal(120, file,
                    absl::StrCat("needs ", absl_view(library), ", not found (run path ",
                                 image.run_path.empty() ? "none" : absl_view(image.run_path),

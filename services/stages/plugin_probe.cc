@@ -1,0 +1,180 @@
+#include "services/stages/plugin_probe.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/stages/absl_view.h"
+#include "services/stages/file_descriptor.h"
+#include "services/stages/static_checks.h"
+
+namespace fermata {
+namespace {
+
+// A plugin that floods the verdict is cut off.
+constexpr size_t kMaxVerdict = size_t{64} << 10;
+
+absl::Status cannot(const ProbeSubject& subject, const std::string& program, int error) {
+  return refusal(164, subject.file,
+                 absl::StrCat("cannot be probed: ", program, ": ", ::strerror(error),
+                              " - install fermata-plugin-host beside fermatad"));
+}
+
+// Empty on failure, with errno set.
+FileDescriptor file_with(std::string_view text) {
+  FileDescriptor file(::memfd_create("fermata-probe-config", MFD_CLOEXEC));
+  if (!file.ok()) return file;
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::lseek(file.get(), 0, SEEK_SET) != 0) {
+    return FileDescriptor(-1);
+  }
+  return file;
+}
+
+class SpawnActions {
+ public:
+  SpawnActions() { ::posix_spawn_file_actions_init(&actions_); }
+  SpawnActions(const SpawnActions&) = delete;
+  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&actions_); }
+  posix_spawn_file_actions_t* get() { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+// 0 or an errno.
+int start(const ProbeSubject& subject, const std::string& program, int config, int verdict,
+          pid_t* pid) {
+  SpawnActions actions;
+  // Out of the way of the numbers that the process expects.
+  const FileDescriptor config_copy(::fcntl(config, F_DUPFD_CLOEXEC, 10));
+  const FileDescriptor verdict_copy(::fcntl(verdict, F_DUPFD_CLOEXEC, 10));
+  if (!config_copy.ok() || !verdict_copy.ok()) return errno;
+  ::posix_spawn_file_actions_adddup2(actions.get(), config_copy.get(), kProbeConfigFd);
+  ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_adddup2(actions.get(), verdict_copy.get(), kProbeVerdictFd);
+  ::posix_spawn_file_actions_addclosefrom_np(actions.get(), kProbeVerdictFd + 1);
+  std::string name = "fermata-plugin-host";
+  std::string mode = "--probe";
+  std::string path = subject.path;
+  std::string file = subject.file;
+  char* const argv[] = {name.data(), mode.data(), path.data(), file.data(), nullptr};
+  // Nothing of the server's environment: it may hold secrets, and LD_* would change what is tested.
+  std::string search = "PATH=/usr/bin:/bin";
+  std::string language = "LANG=C.UTF-8";
+  char* const environment[] = {search.data(), language.data(), nullptr};
+  return ::posix_spawn(pid, program.c_str(), actions.get(), nullptr, argv, environment);
+}
+
+// Reads to the end. False: the time is over.
+bool read_verdict(int fd, absl::Time until, std::string& verdict) {
+  for (;;) {
+    const int64_t left_ms = absl::ToInt64Milliseconds(until - absl::Now());
+    if (left_ms <= 0) return false;
+    pollfd ready{fd, POLLIN, 0};
+    if (::poll(&ready, 1, static_cast<int>(left_ms) + 1) <= 0) continue;
+    char space[4096];
+    const ssize_t got = ::read(fd, space, sizeof space);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return true;
+    verdict.append(space, std::min(static_cast<size_t>(got), kMaxVerdict - verdict.size()));
+  }
+}
+
+// Waits without reaping: the number stays the process's own.
+bool ends_by(pid_t pid, absl::Time until) {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+      return false;
+    }
+    if (info.si_pid == pid) return true;
+    if (absl::Now() >= until) return false;
+    (void)::poll(nullptr, 0, /*timeout_ms=*/5);
+  }
+}
+
+// The text after `word` in the last line that begins with it.
+std::string last_line(std::string_view verdict, std::string_view word) {
+  std::string found;
+  while (!verdict.empty()) {
+    const size_t end = std::min(verdict.find('\n'), verdict.size());
+    const std::string_view line = verdict.substr(0, end);
+    if (line.substr(0, word.size()) == word) found = line.substr(word.size());
+    verdict.remove_prefix(std::min(end + 1, verdict.size()));
+  }
+  return found;
+}
+
+absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
+                   const std::string& verdict, bool in_time, int status) {
+  if (const std::string no = last_line(verdict, "no "); !no.empty()) {
+    return absl::FailedPreconditionError(no);
+  }
+  const std::string at = last_line(verdict, "at ");
+  const size_t tab = std::min(at.find('\t'), at.size());
+  const std::string what = at.empty() ? "starting" : at.substr(0, tab);
+  const std::string stage = tab < at.size() ? absl::StrCat("/", at.substr(tab + 1)) : "";
+  const std::string who = absl::StrCat(subject.id, stage, " ", subject.version);
+  if (!in_time) {
+    return refusal(
+        162, who,
+        absl::StrCat(what, " did not return within ", absl::FormatDuration(options.limit),
+                     " in the probe - server not affected"));
+  }
+  if (WIFSIGNALED(status)) {
+    const char* name = ::sigabbrev_np(WTERMSIG(status));
+    return refusal(161, who,
+                   absl::StrCat(what, " died in the probe with SIG",
+                                name != nullptr ? name : absl::StrCat(WTERMSIG(status)),
+                                " - server not affected"));
+  }
+  // The last line, after at least one step.
+  const bool good = absl::EndsWith(absl_view(verdict), "\nok\n");
+  if (good && WEXITSTATUS(status) == 0) return absl::OkStatus();
+  return refusal(163, who,
+                 absl::StrCat("called exit(", WEXITSTATUS(status), ") in ", what,
+                              " - the process is the server's; return an error instead"));
+}
+
+}  // namespace
+
+absl::Status probe_plugin(ProbeSubject subject, ProbeOptions options) {
+  if (options.program.empty()) return absl::OkStatus();
+  const FileDescriptor config = file_with(subject.config);
+  int ends[2];
+  if (!config.ok() || ::pipe2(ends, O_CLOEXEC) != 0) {
+    return cannot(subject, options.program, errno);
+  }
+  const FileDescriptor reads(ends[0]);
+  FileDescriptor writes(ends[1]);
+  pid_t pid = -1;
+  const int error = start(subject, options.program, config.get(), writes.get(), &pid);
+  writes = FileDescriptor(-1);
+  if (error != 0) return cannot(subject, options.program, error);
+  std::string verdict;
+  const bool in_time = read_verdict(reads.get(), absl::Now() + options.limit, verdict);
+  // Not waited for yet, so the number is still its own. A process that closed the pipe and lingers
+  // is as late as one that did not.
+  int status = 0;
+  const bool ended = in_time && ends_by(pid, absl::Now() + options.limit);
+  if (!ended) (void)::kill(pid, SIGKILL);
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return judge(subject, options, verdict, ended, status);
+}
+
+}  // namespace fermata

@@ -1,0 +1,71 @@
+// The probe: whatever a plugin does when it first runs, it does to another process, and the text
+// says what it was.
+#include <string>
+
+#include "gtest/gtest.h"
+#include "services/stages/plugin_probe.h"
+
+namespace fermata {
+namespace {
+
+constexpr char kProgram[] = "services/plugin_host/fermata-plugin-host";
+
+absl::Status probe_of(const std::string& version, const std::string& config = "{}",
+                      absl::Duration limit = absl::Seconds(60)) {
+  ProbeSubject subject;
+  subject.file = "p.so";
+  subject.path = "tests/stages/versions/" + version + ".so";
+  subject.id = "org.example.versioned";
+  subject.version = "1.3.0";
+  subject.config = config;
+  return probe_plugin(subject, ProbeOptions{kProgram, limit});
+}
+
+TEST(Probe, AGoodPluginPasses) { EXPECT_EQ(probe_of("v1_1"), absl::OkStatus()); }
+
+TEST(Probe, ACrashInCreateNamesTheSignalAndTheStage) {
+  EXPECT_EQ(probe_of("v1_3_create_crashes").message(),
+            "PLG-161 org.example.versioned/version 1.3.0: create() died in the probe with SIGSEGV "
+            "- server not affected");
+}
+
+TEST(Probe, AHangIsKilledAtTheLimit) {
+  EXPECT_EQ(probe_of("v1_3_create_hangs", "{}", absl::Seconds(2)).message(),
+            "PLG-162 org.example.versioned/version 1.3.0: create() did not return within 2s in the "
+            "probe - server not affected");
+}
+
+TEST(Probe, ExitInAConstructor) {
+  EXPECT_EQ(probe_of("v1_3_constructor_exits").message(),
+            "PLG-163 org.example.versioned 1.3.0: called exit(1) in a constructor - the process is "
+            "the server's; return an error instead");
+}
+
+TEST(Probe, ExitInCreate) {
+  EXPECT_EQ(probe_of("v1_3_create_exits").message(),
+            "PLG-163 org.example.versioned/version 1.3.0: called exit(3) in create() - the process "
+            "is the server's; return an error instead");
+}
+
+TEST(Probe, CreateThatFailsSaysWhatItWouldSayHere) {
+  EXPECT_EQ(probe_of("v1_3_create_fails").message(),
+            "PLG-160 org.example.versioned/version: create() returned E_UNAVAILABLE: no reason "
+            "given");
+}
+
+TEST(Probe, ADryCallThatFails) {
+  EXPECT_EQ(probe_of("v1_3_probe_fails").message(),
+            "PLG-170 org.example.versioned/version 1.3.0: probe call failed: INTERNAL: "
+            "\"versioned/version returned E_INTERNAL and gave no reason\"");
+}
+
+TEST(Probe, AProgramThatIsNotThere) {
+  ProbeSubject subject;
+  subject.file = "p.so";
+  EXPECT_EQ(probe_plugin(subject, ProbeOptions{"/nowhere/fermata-plugin-host"}).message(),
+            "PLG-164 p.so: cannot be probed: /nowhere/fermata-plugin-host: No such file or "
+            "directory - install fermata-plugin-host beside fermatad");
+}
+
+}  // namespace
+}  // namespace fermata
