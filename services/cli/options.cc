@@ -17,6 +17,7 @@ namespace fermata::cli {
 namespace {
 
 constexpr char kFooter[] = R"(
+`fermata plugin --help` shows what can be done to the plugins of a server on this machine.
 WORK is a pipeline of the server (scrape), a pipeline file (./scrape.yaml) or one stage (http/get).
 Examples:
   fermata run scrape --input '{"urls": ["http://127.0.0.1:8080/"]}'
@@ -132,8 +133,9 @@ std::string in_quotes(std::string_view value) {
 }
 
 const std::vector<std::string>& command_names() {
-  static const std::vector<std::string> kNames = {
-      "run", "submit", "get", "list", "watch", "cancel", "delete", "pipelines", "plugins"};
+  static const std::vector<std::string> kNames = {"run",     "submit", "get",    "list",
+                                                  "watch",   "cancel", "delete", "pipelines",
+                                                  "plugins", "plugin"};
   return kNames;
 }
 

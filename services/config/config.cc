@@ -45,8 +45,45 @@ std::string address(YamlReader& reader, std::string_view key, const std::string&
   return fallback;
 }
 
+// "1, 10, 100"
+void read_steps(YamlReader& canary, std::vector<int64_t>& out) {
+  const YamlNode* node = canary.find("steps");
+  if (node == nullptr || node->is_null()) return;
+  JsonDocument document;
+  const JsonValue steps = yaml_to_json(*node, document.GetAllocator());
+  bool good = steps.IsArray() && steps.Size() <= 100;
+  for (rapidjson::SizeType i = 0; good && i < steps.Size(); ++i) {
+    good = steps[i].IsInt64() && steps[i].GetInt64() >= 1 && steps[i].GetInt64() <= 100 &&
+           (out.empty() || out.back() < steps[i].GetInt64());
+    if (good) out.push_back(steps[i].GetInt64());
+  }
+  if (!good) canary.error(*node, "steps", "percents from 1 to 100, ascending, as in [1, 10, 100]");
+}
+
+void read_canary(YamlReader canary, CanaryConfig& out) {
+  read_steps(canary, out.steps);
+  out.step_time = canary.duration("step_time", out.step_time, {absl::Seconds(1), absl::Hours(24)});
+  out.attempts = canary.integer("attempts", out.attempts, {1, kMillion});
+  out.error_points = canary.number("error_points", out.error_points, {0, 100});
+  canary.finish();
+}
+
 void read_plugins(YamlReader plugins, PluginsConfig& out) {
   out.folder = plugins.text("folder", out.folder);
+  out.watch = plugins.boolean("watch", out.watch);
+  out.drain = plugins.duration("drain", out.drain, {absl::ZeroDuration(), absl::Hours(24)});
+  out.rollback_window = plugins.duration("rollback_window", out.rollback_window,
+                                         {absl::ZeroDuration(), absl::Hours(24 * 7)});
+  out.trust = plugins.choice<PluginTrust>(
+      "trust", out.trust, {{"owner", PluginTrust::kOwner}, {"lock", PluginTrust::kLock}});
+  out.lock = plugins.text("lock", out.lock);
+  out.denied = plugins.text("denied", out.denied);
+  out.admin = plugins.text("admin", out.admin);
+  if (out.trust == PluginTrust::kLock && out.lock.empty()) {
+    plugins.error(*plugins.find("trust"), "trust",
+                  "owner, or lock together with plugins.lock, the file that names what may run");
+  }
+  read_canary(plugins.child("canary"), out.canary);
   if (const YamlNode* config = plugins.find("config"); config != nullptr && !config->is_null()) {
     if (config->kind != YamlNode::Kind::kMapping) {
       plugins.error(*config, "config", "a mapping of plugin names to their configuration");
@@ -156,7 +193,10 @@ absl::StatusOr<Config> load_config(const std::string& path) {
   text.resize(static_cast<size_t>(stream.gcount()));
   absl::StatusOr<Config> config = parse_config(text, path);
   if (!config.ok()) return config;
-  config->plugins.folder = below(path, config->plugins.folder);
+  for (std::string* file : {&config->plugins.folder, &config->plugins.lock, &config->plugins.denied,
+                            &config->plugins.admin}) {
+    *file = below(path, *file);
+  }
   config->pipelines_folder = below(path, config->pipelines_folder);
   return config;
 }

@@ -9,15 +9,35 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
 namespace fermata {
 
+// Which files of the plugin folder may run: those that only root and the server's user can have
+// written, or, besides, only those that plugins.lock names.
+enum class PluginTrust { kOwner, kLock };
+
+struct CanaryConfig {
+  std::vector<int64_t> steps;  // percent of new attempts, ascending; empty: no canary
+  absl::Duration step_time = absl::Seconds(30);
+  int64_t attempts = 50;    // that must have ended in each step
+  double error_points = 5;  // worse than the old version by more than that: rolled back
+};
+
 struct PluginsConfig {
   std::string folder;                         // "": no plugins
   std::map<std::string, std::string> config;  // plugin name -> its configuration as JSON text
+  bool watch = false;                         // load what is dropped into the folder later
+  absl::Duration drain = absl::Minutes(10);   // for calls of a version that goes
+  absl::Duration rollback_window = absl::Minutes(10);  // the version before stays ready so long
+  PluginTrust trust = PluginTrust::kOwner;
+  std::string lock;    // plugins.lock; needed with kLock
+  std::string denied;  // where roll-backs are remembered; "": they are not
+  std::string admin;   // Unix socket for `fermata plugin`; "": none
+  CanaryConfig canary;
 };
 
 struct LimitsConfig {

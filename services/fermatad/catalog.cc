@@ -1,5 +1,6 @@
 #include "services/fermatad/catalog.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -7,9 +8,20 @@
 
 namespace fermata {
 
-PluginCatalog::PluginCatalog(const Stages& stages) {
+namespace {
+
+bool answers(GenerationState state) {
+  return state == GenerationState::kActive || state == GenerationState::kPinned;
+}
+
+}  // namespace
+
+void PluginCatalog::refresh(const Stages& stages) {
+  by_use_.clear();
+  names_.clear();
   for (const PluginInfo& plugin : stages.list()) {
-    if (!plugin.loaded) continue;
+    if (!plugin.loaded || !answers(plugin.state)) continue;
+    const bool active = plugin.state == GenerationState::kActive;
     for (const StageInfo& stage : plugin.stages) {
       StageSignature signature;
       if (!stage.input_schema.empty()) {
@@ -20,10 +32,15 @@ PluginCatalog::PluginCatalog(const Stages& stages) {
       }
       const std::string full = str_cat(plugin.id, "/", stage.name);
       for (const std::string& use : {stage.use, full}) {
-        by_use_[str_cat(use, "@", plugin.version)] = signature;
-        by_use_[use] = signature;
+        // "@1", "@1.2" and "@1.2.3"; where several versions fit, the last one listed stands for
+        // all.
+        for (size_t end = 0; end < plugin.version.size(); ++end) {
+          end = std::min(plugin.version.find('.', end), plugin.version.size());
+          by_use_[str_cat(use, "@", plugin.version.substr(0, end))] = signature;
+        }
+        if (active) by_use_[use] = signature;
       }
-      names_.push_back(stage.use);
+      if (active) names_.push_back(stage.use);
     }
   }
 }

@@ -1,7 +1,7 @@
 // PluginCatalog: the loaded stages as what the pipeline loader asks about (stage_catalog.h).
 //
-// A snapshot, taken on the loop after the plugins were loaded; it holds compiled schemas. Immutable
-// afterwards, so pipelines may be loaded on another thread.
+// A snapshot, taken on the loop, and again whenever plugins were reloaded; it holds compiled
+// schemas. Loop thread only.
 #pragma once
 
 #include <map>
@@ -16,7 +16,9 @@ namespace fermata {
 
 class PluginCatalog final : public StageCatalog {
  public:
-  explicit PluginCatalog(const Stages& stages);
+  explicit PluginCatalog(const Stages& stages) { refresh(stages); }
+
+  void refresh(const Stages& stages);
 
   const StageSignature* find(std::string_view use) const override;
   std::vector<std::string> names() const override;

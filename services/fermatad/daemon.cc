@@ -1,6 +1,8 @@
 #include "services/fermatad/daemon.h"
 
+#include <filesystem>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -21,15 +23,39 @@ constexpr absl::Duration kGrace = absl::Seconds(2);
 // More than the drain's own limits; then the process ends itself.
 constexpr absl::Duration kWatchdogMargin = absl::Seconds(30);
 
+// fermata-plugin-host: beside this program, or where a build leaves it; empty if it is not there.
+std::string plugin_host_program() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path folder = self.parent_path();
+  for (const char* place : {"fermata-plugin-host", "../plugin_host/fermata-plugin-host"}) {
+    const std::filesystem::path program = folder / place;
+    if (!error && std::filesystem::exists(program, error)) return program.string();
+  }
+  log_warning(str_cat("plugins are not probed before they are loaded: no fermata-plugin-host in ",
+                      folder.string()));
+  return "";
+}
+
 StagesOptions stages_options(const Config& config, const std::string& private_dir) {
   StagesOptions options;
   options.folder = config.plugins.folder;
   options.private_dir = private_dir;
   options.config = config.plugins.config;
+  options.drain_timeout = config.plugins.drain;
+  options.rollback_window = config.plugins.rollback_window;
+  options.denied_file = config.plugins.denied;
+  options.probe.program = plugin_host_program();
+  if (config.plugins.trust == PluginTrust::kLock) options.lock = config.plugins.lock;
+  const CanaryConfig& canary = config.plugins.canary;
+  options.canary.steps.assign(canary.steps.begin(), canary.steps.end());
+  options.canary.step_time = canary.step_time;
+  options.canary.attempts = static_cast<uint64_t>(canary.attempts);
+  options.canary.error_points = canary.error_points;
   options.log = [](const StageLogRecord& record) {
     const std::string line =
-        str_cat(record.plugin_id, "/", record.stage, record.job_id.empty() ? "" : " jobs/",
-                record.job_id, ": ", record.message);
+        str_cat(record.plugin_id, record.stage.empty() ? "" : "/", record.stage,
+                record.job_id.empty() ? "" : " jobs/", record.job_id, ": ", record.message);
     switch (record.level) {
       case StageLogLevel::kDebug:
         return log_debug(line);
@@ -75,12 +101,36 @@ Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir)
     : loop_(loop),
       config_(config),
       clock_(loop),
-      stages_(loop, stages_options(config, private_dir)),
+      stages_(loop, plugin_options(private_dir)),
       store_(clock_, retention(config)) {}
 
 Daemon::~Daemon() = default;
 
+StagesOptions Daemon::plugin_options(const std::string& private_dir) {
+  StagesOptions options = stages_options(config_, private_dir);
+  options.uses = [this] {
+    std::vector<std::string> uses;
+    for (const std::shared_ptr<const Pipeline>& pipeline : pipelines_.list()) {
+      for (const PipelineStage& stage : pipeline->stages) uses.push_back(stage.use);
+    }
+    return uses;
+  };
+  options.changed = [this] {
+    if (catalog_ != nullptr) catalog_->refresh(stages_);
+  };
+  return options;
+}
+
 Co<absl::Status> Daemon::load() {
+  absl::Status trusted = check_trust();
+  if (!trusted.ok()) co_return trusted;
+  // Before the first look, so that nothing is dropped in between unseen.
+  if (config_.plugins.watch && !config_.plugins.folder.empty()) {
+    absl::StatusOr<std::unique_ptr<InotifyEvents>> events =
+        InotifyEvents::open(config_.plugins.folder);
+    if (!events.ok()) co_return events.status();
+    folder_events_ = *std::move(events);
+  }
   LoadReport report = co_await stages_.load_all();
   if (!report.status.ok()) co_return report.status;
   loaded_plugins_ = report.loaded;
@@ -96,6 +146,17 @@ Co<absl::Status> Daemon::load() {
   co_return absl::OkStatus();
 }
 
+absl::Status Daemon::check_trust() const {
+  const PluginsConfig& plugins = config_.plugins;
+  if (plugins.trust == PluginTrust::kLock) return check_loader_environment();
+  if (plugins.watch) {
+    log_warning(str_cat("plugins.trust is owner: whoever can write ", plugins.folder,
+                        " runs code in this server; plugins.trust: lock allows only what "
+                        "plugins.lock names"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::open() {
   // Metrics first: once the front end is bound it must be served.
   absl::Status status = open_metrics();
@@ -107,6 +168,11 @@ absl::Status Daemon::open() {
       frontend::Server::start(loop_, frontend::Backend{*engine_, pipelines_, stages_}, options);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  if (config_.plugins.admin.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<PluginAdmin>> admin =
+      PluginAdmin::open(config_.plugins.admin, stages_);
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
   return absl::OkStatus();
 }
 
@@ -131,6 +197,7 @@ std::vector<Scrape::Source> Daemon::metric_sources() {
       [this](Families& out) { add_store_metrics(store_.stats(), out); },
       [this](Families& out) { add_stage_metrics(stages_, out); },
       [this](Families& out) { add_plugin_metrics(stages_, out); },
+      [this](Families& out) { add_reload_metrics(stages_, out); },
       [this](Families& out) {
         if (server_ != nullptr) add_rpc_metrics(server_->counters(), out);
       },
@@ -154,14 +221,38 @@ Co<absl::Status> Daemon::run_engine(Daemon& daemon) { co_return co_await daemon.
 
 Co<absl::Status> Daemon::run_server(Daemon& daemon) { co_return co_await daemon.server_->serve(); }
 
+Co<absl::Status> Daemon::run_plugins(Daemon& daemon) { co_return co_await daemon.stages_.run(); }
+
+Co<absl::Status> Daemon::run_admin(Daemon& daemon) { co_return co_await daemon.admin_->serve(); }
+
+// When it ends, what is loaded goes on; only nothing new comes.
+Co<absl::Status> Daemon::watch_folder(Daemon& daemon) {
+  FolderWatch::Options options;
+  options.log = [](StageLogLevel, std::string message) {
+    log_warning(str_cat("plugins: ", message));
+  };
+  FolderWatch watch(daemon.stages_, *daemon.folder_events_, std::move(options));
+  const absl::Status ended = co_await watch.run();
+  log_error(str_cat("plugins: the folder is not watched any more: ", ended.ToString()));
+  co_return absl::OkStatus();
+}
+
 Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready ready) {
+  group.spawn_named("plugins", &Daemon::run_plugins, std::ref(daemon));
   Task<void> engine = group.spawn_named("engine", &Daemon::run_engine, std::ref(daemon));
   group.spawn_named("server", &Daemon::run_server, std::ref(daemon));
-  co_await yield_now();  // both have begun
+  co_await yield_now();  // they have begun
+  if (daemon.folder_events_ != nullptr) {
+    group.spawn_named("plugins.watch", &Daemon::watch_folder, std::ref(daemon));
+  }
+  if (daemon.admin_ != nullptr) {
+    group.spawn_named("plugins.admin", &Daemon::run_admin, std::ref(daemon));
+  }
   ready(daemon);
   absl::Status signalled = co_await Signals::wait();
   if (!signalled.ok()) co_return signalled;
   co_await daemon.drain(std::move(engine));
+  group.cancel(CancelReason::kShutdown);
   co_return absl::OkStatus();
 }
 

@@ -19,11 +19,14 @@
 #include "services/config/config.h"
 #include "services/engine/engine.h"
 #include "services/fermatad/catalog.h"
+#include "services/fermatad/plugin_admin.h"
 #include "services/frontend/server.h"
 #include "services/metrics/http_server.h"
 #include "services/metrics/scrape.h"
 #include "services/pipeline/pipeline_library.h"
+#include "services/stages/folder_watch.h"
 #include "services/stages/plugin_host.h"
+#include "services/stages/plugins_lock.h"
 #include "services/store/memory_store.h"
 
 namespace fermata {
@@ -59,6 +62,11 @@ class Daemon {
   static Co<absl::Status> run_engine(Daemon& daemon);
   static Co<absl::Status> run_server(Daemon& daemon);
   Co<void> drain(Task<void> engine);
+  static Co<absl::Status> run_plugins(Daemon& daemon);
+  static Co<absl::Status> run_admin(Daemon& daemon);
+  static Co<absl::Status> watch_folder(Daemon& daemon);
+  StagesOptions plugin_options(const std::string& private_dir);
+  absl::Status check_trust() const;
   std::vector<Scrape::Source> metric_sources();
   absl::Status open_metrics();
 
@@ -67,6 +75,8 @@ class Daemon {
   const LoopClock clock_;
   absl::BitGen random_;
   PluginHost stages_;
+  std::unique_ptr<InotifyEvents> folder_events_;  // null: the folder is not watched
+  std::unique_ptr<PluginAdmin> admin_;
   std::unique_ptr<PluginCatalog> catalog_;
   PipelineLibrary pipelines_;
   MemoryStore store_;

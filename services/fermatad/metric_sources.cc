@@ -1,7 +1,10 @@
 #include "services/fermatad/metric_sources.h"
 
 #include <array>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/fermatad/version.h"
@@ -44,10 +47,11 @@ void add_pipeline_metrics(const std::string& pipeline, const PipelineStats& stat
 void add_calls_of(const StageInfo& info, const StageCounters& counters, Families& out) {
   const std::array<std::pair<std::string_view, std::string_view>, 1> labels = {
       {{"stage", info.use}}};
-  out.gauge("fermata_stage_info", "1; which plugin and version a stage comes from.",
-            {{"stage", info.use}, {"plugin", info.plugin_id}, {"version", info.version}}, 1);
   out.gauge("fermata_plugin_calls_in_flight", "Calls running inside a plugin's stage.", labels,
             static_cast<double>(counters.in_flight));
+  out.gauge("fermata_plugin_calls_abandoned",
+            "Calls that ended for the job, while the stage has not let go of them.", labels,
+            static_cast<double>(counters.abandoned));
   for (size_t i = 0; i < kStageResultNames.size(); ++i) {
     out.counter("fermata_plugin_calls_total", "Calls of a plugin's stage that ended, by outcome.",
                 {{"stage", info.use}, {"outcome", kStageResultNames[i]}},
@@ -165,13 +169,26 @@ void add_store_metrics(const StoreStats& stats, Families& out) {
 void add_stage_metrics(const Stages& stages, Families& out) {
   int loaded = 0;
   int refused = 0;
+  std::set<std::string> seen;  // all versions of a stage count together
+  std::map<std::pair<std::string, GenerationState>, int> generations;
   for (const PluginInfo& plugin : stages.list()) {
     ++(plugin.loaded ? loaded : refused);
     if (!plugin.loaded) continue;
+    ++generations[{plugin.short_name, plugin.state}];
     for (const StageInfo& info : plugin.stages) {
+      out.gauge("fermata_stage_info", "1; which plugin and version a stage comes from.",
+                {{"stage", info.use}, {"plugin", info.plugin_id}, {"version", info.version}}, 1);
       const absl::StatusOr<StageRef> stage = stages.resolve(info.use);
-      if (stage.ok()) add_calls_of(info, (*stage)->counters(), out);
+      if (stage.ok() && seen.insert(info.use).second) {
+        add_calls_of(info, (*stage)->counters(), out);
+      }
     }
+  }
+  for (const auto& [key, count] : generations) {
+    out.gauge(
+        "fermata_plugin_generations", "Versions of a plugin, by what they are doing.",
+        {{"plugin", key.first}, {"state", kGenerationStateNames[static_cast<size_t>(key.second)]}},
+        count);
   }
   out.gauge("fermata_plugins", "Plugin files found, by what became of them.", {{"state", "loaded"}},
             loaded);

@@ -53,4 +53,16 @@ void add_plugin_metrics(const PluginHost& host, Families& out) {
   }
 }
 
+void add_reload_metrics(const PluginHost& host, Families& out) {
+  const ReloadCounts& counts = host.counts();
+  const auto add = [&](const char* result, uint64_t count) {
+    out.counter("fermata_plugin_reloads_total", "Plugin files that were looked at, by the result.",
+                {{"result", result}}, static_cast<double>(count));
+  };
+  add("loaded", counts.loaded);
+  add("unchanged", counts.unchanged);
+  add("refused", counts.refused);
+  add("rolled_back", counts.rolled_back);
+}
+
 }  // namespace fermata

@@ -11,6 +11,9 @@
 
 namespace fermata {
 
+// Reloads, by how they ended.
+void add_reload_metrics(const PluginHost& host, Families& families);
+
 void add_plugin_metrics(const PluginHost& host, Families& families);
 
 }  // namespace fermata

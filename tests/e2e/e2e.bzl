@@ -3,6 +3,7 @@
 _PROGRAMS = [
     "//services/cli:fermata",
     "//services/fermatad",
+    "//services/plugin_host:fermata-plugin-host",
 ] + ["//plugins/{0}:{0}.so".format(name) for name in ("file", "html", "http", "json", "time")]
 
 _PROTOS = ["//proto:fermata/v1/{}.proto".format(name) for name in ("jobs", "pipelines", "plugins")]

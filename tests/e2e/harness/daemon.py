@@ -27,7 +27,8 @@ def _many_descriptors():
 class Daemon:
     """with Daemon(pipelines={"name": yaml}) as daemon: daemon.jobs.Run(...)"""
 
-    def __init__(self, pipelines=None, plugins=None, plugin_files=None, config=""):
+    def __init__(self, pipelines=None, plugins=None, plugin_files=None, config="",
+                 plugin_config=""):
         self.folder = tempfile.mkdtemp(prefix="fermata-e2e-")
         self.plugin_folder = os.path.join(self.folder, "plugins")
         self.pipeline_folder = os.path.join(self.folder, "pipelines")
@@ -47,8 +48,9 @@ class Daemon:
         self.config_file = os.path.join(self.folder, "fermata.yaml")
         with open(self.config_file, "w", encoding="utf-8") as out:
             out.write('listen: "127.0.0.1:0"\nmetrics: "127.0.0.1:0"\n'
-                      "plugins:\n  folder: plugins\n  config:\n    file: { root: %s }\n"
-                      "pipelines: { folder: pipelines }\n%s" % (self.file_root, config))
+                      "plugins:\n  folder: plugins\n%s  config:\n    file: { root: %s }\n"
+                      "pipelines: { folder: pipelines }\n%s"
+                      % (plugin_config, self.file_root, config))
         self.process = None
         self.log = ""
         self.address = None
