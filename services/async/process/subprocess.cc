@@ -138,7 +138,11 @@ std::string ExitStatus::to_string() const {
 struct Subprocess::Child {
   ~Child() {
     if (pid <= 0 || poll()) return;
-    ::kill(pid, SIGKILL);
+    ::kill(group_ends ? -pid : pid, SIGKILL);
+    reap();
+  }
+
+  void reap() const noexcept {
     siginfo_t info{};
     while (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
     }
@@ -147,12 +151,18 @@ struct Subprocess::Child {
   const std::optional<ExitStatus>& poll() noexcept {
     if (ended) return ended;
     siginfo_t info{};
-    const int result = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+    // A child that has not been reaped keeps its number, and so its group's.
+    const int keep = group_ends ? WNOWAIT : 0;
+    const int result = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | keep);
     FERMATA_CHECK(result == 0 || errno == EINTR,
                   "somebody else waited for this child, or SIGCHLD is ignored");
     if (result != 0 || info.si_pid == 0) return ended;
     ended = info.si_code == CLD_EXITED ? ExitStatus::exited(info.si_status)
                                        : ExitStatus::killed(info.si_status);
+    if (group_ends) {
+      ::kill(-pid, SIGKILL);
+      reap();
+    }
     return ended;
   }
 
@@ -165,6 +175,8 @@ struct Subprocess::Child {
   }
 
   pid_t pid = 0;
+  bool group = false;
+  bool group_ends = false;
   Descriptor pidfd;
   std::optional<ExitStatus> ended;
   Stream input;
@@ -194,6 +206,8 @@ absl::StatusOr<Subprocess> Subprocess::start(std::vector<std::string> argv,
     child->pid = 0;
     return io_error(error, absl::StrCat("start '", argv[0], "'"));
   }
+  child->group = options.new_group;
+  child->group_ends = options.new_group && options.group_ends_with_child;
   // The number is the child's until it is waited for, which only this object does.
   child->pidfd = Descriptor(pidfd_open(child->pid, 0));
   if (!child->pidfd.is_open()) return io_error(errno, "open a pidfd");
@@ -217,6 +231,13 @@ absl::Status Subprocess::send_signal(int signal) {
   }
   if (pidfd_send_signal(child_->pidfd.fd(), signal, nullptr, 0) == 0) return absl::OkStatus();
   return io_error(errno, absl::StrCat("send signal ", signal, " to process ", pid()));
+}
+
+absl::Status Subprocess::send_signal_to_group(int signal) {
+  FERMATA_CHECK(child_->group, "a child without new_group shares this process's group");
+  if (child_->poll()) return send_signal(signal);
+  if (::kill(-pid(), signal) == 0) return absl::OkStatus();
+  return io_error(errno, absl::StrCat("send signal ", signal, " to process group ", pid()));
 }
 
 absl::Status Subprocess::terminate() { return send_signal(SIGTERM); }

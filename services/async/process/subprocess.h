@@ -57,6 +57,9 @@ struct SubprocessOptions {
   std::optional<std::vector<std::string>> environment;  // "NAME=value"; without it, this process's
   std::string directory;                                // to run in; empty: this process's
   bool new_group = false;  // its own process group: Ctrl-C in a terminal does not reach it
+  // With new_group: what is left of the group when the child has ended is killed, before the
+  // child's number can be anybody else's. Only who has left the group outlives the child.
+  bool group_ends_with_child = false;
 };
 
 // What communicate() collected.
@@ -92,6 +95,8 @@ class Subprocess {
   absl::Status send_signal(int signal);
   absl::Status terminate();
   absl::Status kill();
+  // To every process of the child's group (new_group); the same errors.
+  absl::Status send_signal_to_group(int signal);
 
   // Writes all of `input` and closes it, reads output and errors to their ends, at most `limit`
   // bytes each, and waits. Wakes when all of it is done. ResourceExhausted above the limit: the

@@ -152,6 +152,39 @@ TEST(Subprocess, ItInheritsNoDescriptorAndNoSignalMask) {
   });
 }
 
+// The shell's child holds the pipe: it ends only when that child has been killed too.
+TEST(Subprocess, WhatIsLeftOfItsGroupEndsWithTheChild) {
+  on_epoll([]() -> Co<absl::Status> {
+    SubprocessOptions options;
+    options.new_group = true;
+    options.group_ends_with_child = true;
+    absl::StatusOr<Subprocess> child = Subprocess::start({"sh", "-c", "sleep 1000 &"}, options);
+    co_await Try(expect_ends(*child, ExitStatus::exited(0)));
+    BufferedReader reader(child->output());
+    std::string rest = co_await Try(reader.read_all(100));
+    EXPECT_EQ(rest, "");
+    EXPECT_EQ(child->send_signal_to_group(SIGTERM).code(), absl::StatusCode::kFailedPrecondition);
+    co_return absl::OkStatus();
+  });
+}
+
+TEST(Subprocess, ASignalToTheGroupReachesItsChildrenToo) {
+  on_epoll([]() -> Co<absl::Status> {
+    SubprocessOptions options;
+    options.new_group = true;
+    absl::StatusOr<Subprocess> child =
+        Subprocess::start({"sh", "-c", "sleep 1000 & echo up; wait"}, options);
+    BufferedReader reader(child->output());
+    std::string line = co_await Try(reader.read_line());
+    EXPECT_EQ(line, "up");
+    EXPECT_EQ(child->send_signal_to_group(SIGTERM), absl::OkStatus());
+    co_await Try(expect_ends(*child, ExitStatus::killed(SIGTERM)));
+    std::string rest = co_await Try(reader.read_all(100));
+    EXPECT_EQ(rest, "");
+    co_return absl::OkStatus();
+  });
+}
+
 TEST(Subprocess, AConversationLineByLine) {
   on_epoll([]() -> Co<absl::Status> {
     absl::StatusOr<Subprocess> child = Subprocess::start({"cat"}, piped());
