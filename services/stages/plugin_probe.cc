@@ -6,6 +6,8 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +18,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/stages/absl_view.h"
 #include "services/stages/file_descriptor.h"
 #include "services/stages/static_checks.h"
@@ -79,32 +80,35 @@ int start(const ProbeSubject& subject, const std::string& program, int config, i
   return ::posix_spawn(pid, program.c_str(), actions.get(), nullptr, argv, environment);
 }
 
-// Reads to the end. False: the time is over.
-bool read_verdict(int fd, absl::Time until, std::string& verdict) {
+// Readable when the time is over.
+FileDescriptor alarm_after(absl::Duration limit) {
+  FileDescriptor timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  itimerspec when{};
+  // Zero would disarm it.
+  when.it_value = absl::ToTimespec(std::max(limit, absl::Milliseconds(1)));
+  if (timer.ok() && ::timerfd_settime(timer.get(), 0, &when, nullptr) == 0) return timer;
+  return FileDescriptor(-1);
+}
+
+// False: the time is over first.
+bool ready_before(int fd, const FileDescriptor& alarm) {
   for (;;) {
-    const int64_t left_ms = absl::ToInt64Milliseconds(until - absl::Now());
-    if (left_ms <= 0) return false;
-    pollfd ready{fd, POLLIN, 0};
-    if (::poll(&ready, 1, static_cast<int>(left_ms) + 1) <= 0) continue;
+    pollfd both[] = {{fd, POLLIN, 0}, {alarm.get(), POLLIN, 0}};
+    if (::poll(both, 2, /*timeout_ms=*/-1) < 0) continue;  // a signal
+    return both[1].revents == 0;  // also of one that never stops writing
+  }
+}
+
+// Reads to the end. False: the time is over.
+bool read_verdict(int fd, const FileDescriptor& alarm, std::string& verdict) {
+  while (ready_before(fd, alarm)) {
     char space[4096];
     const ssize_t got = ::read(fd, space, sizeof space);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return true;
     verdict.append(space, std::min(static_cast<size_t>(got), kMaxVerdict - verdict.size()));
   }
-}
-
-// Waits without reaping: the number stays the process's own.
-bool ends_by(pid_t pid, absl::Time until) {
-  for (;;) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
-      return false;
-    }
-    if (info.si_pid == pid) return true;
-    if (absl::Now() >= until) return false;
-    (void)::poll(nullptr, 0, /*timeout_ms=*/5);
-  }
+  return false;
 }
 
 // The text after `word` in the last line that begins with it.
@@ -166,11 +170,14 @@ absl::Status probe_plugin(ProbeSubject subject, ProbeOptions options) {
   writes = FileDescriptor(-1);
   if (error != 0) return cannot(subject, options.program, error);
   std::string verdict;
-  const bool in_time = read_verdict(reads.get(), absl::Now() + options.limit, verdict);
-  // Not waited for yet, so the number is still its own. A process that closed the pipe and lingers
-  // is as late as one that did not.
+  // It is not waited for before it has ended, so the number is its own until then. One that closed
+  // the pipe and lingers is as late as one that did not.
+  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const FileDescriptor alarm = alarm_after(options.limit);
+  const bool watched = process.ok() && alarm.ok();
+  const bool ended =
+      watched && read_verdict(reads.get(), alarm, verdict) && ready_before(process.get(), alarm);
   int status = 0;
-  const bool ended = in_time && ends_by(pid, absl::Now() + options.limit);
   if (!ended) (void)::kill(pid, SIGKILL);
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -174,7 +174,8 @@ TEST_F(Reload, BackAndForthAHundredTimesMapsTwoFilesAndKeepsTwoGenerations) {
   drop("v1_0");
   run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
     for (int i = 0; i < 100; ++i) {
-      FileReport report = co_await test.reload(host, i % 2 == 0 ? "v1_1" : "v1_0");
+      const std::string next = i % 2 == 0 ? "v1_1" : "v1_0";
+      FileReport report = co_await test.reload(host, next);
       EXPECT_TRUE(report.status.ok()) << i << " " << report.status;
       if (!report.status.ok()) co_return report.status;
       StageOutcome outcome = co_await call_stage(host, "versioned/version", "1");
@@ -194,7 +195,8 @@ TEST_F(Reload, TooManyRetiredVersionsAreRefused) {
     // Without a window, code that was stopped is mapped anew each time.
     FileReport report;
     for (int i = 0; i < 17; ++i) {
-      report = co_await test.reload(host, i % 2 == 0 ? "v1_1" : "v1_0");
+      const std::string next = i % 2 == 0 ? "v1_1" : "v1_0";
+      report = co_await test.reload(host, next);
       if (!report.status.ok()) break;
       co_await sleep(absl::Seconds(1));
     }
