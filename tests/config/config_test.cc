@@ -29,6 +29,17 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.log.level, defaults.log.level);
   EXPECT_EQ(config.log.format, defaults.log.format);
   EXPECT_EQ(config.loop, defaults.loop);
+  EXPECT_EQ(config.plugins.watch, defaults.plugins.watch);
+  EXPECT_EQ(config.plugins.drain, defaults.plugins.drain);
+  EXPECT_EQ(config.plugins.rollback_window, defaults.plugins.rollback_window);
+  EXPECT_EQ(config.plugins.trust, defaults.plugins.trust);
+  EXPECT_EQ(config.plugins.lock, "");
+  EXPECT_EQ(config.plugins.denied, "");
+  EXPECT_EQ(config.plugins.admin, "");
+  EXPECT_EQ(config.plugins.canary.steps, defaults.plugins.canary.steps);
+  EXPECT_EQ(config.plugins.canary.step_time, defaults.plugins.canary.step_time);
+  EXPECT_EQ(config.plugins.canary.attempts, defaults.plugins.canary.attempts);
+  EXPECT_EQ(config.plugins.canary.error_points, defaults.plugins.canary.error_points);
   EXPECT_EQ(config.offload_threads, defaults.offload_threads);
 }
 
@@ -75,6 +86,48 @@ offload_threads: 2
   EXPECT_EQ(config->log.format, LogFormat::kJson);
   EXPECT_EQ(config->loop, LoopChoice::kIoUring);
   EXPECT_EQ(config->offload_threads, 2);
+}
+
+TEST(Config, ReadsHowPluginsAreReplaced) {
+  absl::StatusOr<Config> config = parse_config(R"(
+plugins:
+  folder: /p
+  watch: true
+  drain: 1m
+  rollback_window: 2m
+  trust: lock
+  lock: /etc/plugins.lock
+  denied: /var/denied
+  admin: /run/admin.sock
+  canary: { steps: [1, 10, 100], step_time: 5s, attempts: 7, error_points: 2.5 }
+)",
+                                               "fermata.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const PluginsConfig& plugins = config->plugins;
+  EXPECT_TRUE(plugins.watch);
+  EXPECT_EQ(plugins.drain, absl::Minutes(1));
+  EXPECT_EQ(plugins.rollback_window, absl::Minutes(2));
+  EXPECT_EQ(plugins.trust, PluginTrust::kLock);
+  EXPECT_EQ(plugins.lock, "/etc/plugins.lock");
+  EXPECT_EQ(plugins.denied, "/var/denied");
+  EXPECT_EQ(plugins.admin, "/run/admin.sock");
+  EXPECT_EQ(plugins.canary.steps, (std::vector<int64_t>{1, 10, 100}));
+  EXPECT_EQ(plugins.canary.step_time, absl::Seconds(5));
+  EXPECT_EQ(plugins.canary.attempts, 7);
+  EXPECT_EQ(plugins.canary.error_points, 2.5);
+}
+
+TEST(Config, ALockIsNeededToTrustOne) {
+  EXPECT_EQ(error("plugins: { trust: lock }"),
+            "fermata.yaml:1:19: plugins.trust, expected owner, or lock together with plugins.lock, "
+            "the file that names what may run, got 'lock'");
+}
+
+TEST(Config, CanaryStepsAscend) {
+  for (const char* steps : {"[10, 1]", "[0]", "[101]", "[x]", "5"}) {
+    const std::string text = error("plugins: { canary: { steps: " + std::string(steps) + " } }");
+    EXPECT_NE(text.find("percents from 1 to 100, ascending"), std::string::npos) << steps << text;
+  }
 }
 
 TEST(Config, MistakesNameTheirPlace) {
