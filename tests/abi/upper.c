@@ -86,6 +86,9 @@ static const fermata_plugin plugin = {
 FERMATA_NOTE("org.example.plain", "0.1.0", "c", 0);
 
 const fermata_plugin* fermata_plugin_v1(const fermata_host* table) {
+  if (table->abi_major != FERMATA_ABI_MAJOR || !FERMATA_HAS(fermata_host, table, metric_update)) {
+    return NULL; /* another host: it would be misread */
+  }
   host = table;
   return &plugin;
 }
