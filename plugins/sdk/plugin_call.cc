@@ -75,15 +75,27 @@ fermata_status PluginCall::await_wake() noexcept {
   if (status == FERMATA_E_CANCELLED) {  // cancelled since the last event
     stop(host().is_cancelled(handle_));
     status = host().await_wake(handle_, kWakeToken, FERMATA_OP_SHIELD);
+  } else if (status != FERMATA_OK && refused_ == FERMATA_OK) {
+    // No way back to a coroutine that runs: it is stopped, and its end waited for.
+    refused_ = status;
+    stop(FERMATA_CANCEL_REQUESTED);
+    status = host().await_wake(handle_, kWakeToken, FERMATA_OP_SHIELD);
   }
   waiting_ = status == FERMATA_OK;
   return status;
 }
 
 void PluginCall::handle_event(const fermata_event& event) noexcept {
-  if (event.token != kWakeToken) {
-    reinterpret_cast<CallOpAwaiter*>(event.token)->complete(event);
-    return;
+  switch (event.kind) {
+    case FERMATA_EV_WAKE:
+      break;
+    case FERMATA_EV_STAGE:
+    case FERMATA_EV_STAGE_CHUNK:
+    case FERMATA_EV_CREDIT:
+      reinterpret_cast<CallOpAwaiter*>(event.token)->complete(event);
+      return;
+    default:
+      return;  // ops of a call are of no other kind
   }
   waiting_ = false;
   if (event.status != FERMATA_E_CANCELLED || ended_) return;
@@ -115,7 +127,7 @@ fermata_status PluginCall::deliver_error(const absl::Status& status) noexcept {
 }
 
 fermata_status PluginCall::deliver_result() noexcept {
-  if (was_cancelled()) return FERMATA_E_CANCELLED;
+  if (was_cancelled()) return refused_ != FERMATA_OK ? refused_ : FERMATA_E_CANCELLED;
   using Handle = std::coroutine_handle<detail::Promise<Result>>;
   detail::Promise<Result>& promise = Handle::from_address(body().address()).promise();
   if (const std::exception_ptr exception = promise.exception()) {

@@ -75,6 +75,7 @@ class PluginCall final : public Call, public Branch {
   std::string_view job_id_;  // the host keeps it until finish()
   std::int64_t deadline_ns_;
   uint64_t retry_after_ns_ = 0;
+  fermata_status refused_ = FERMATA_OK;  // why the host would not bring us back
   uint32_t attempt_;
   bool waiting_ = false;  // the wake op is outstanding
   bool told_to_stop_ = false;

@@ -72,6 +72,7 @@ fermata_status PluginInstance::start(fermata_call* handle, const fermata_request
 }
 
 fermata_status PluginInstance::resume(PluginCall& call, const fermata_event& event) noexcept {
+  if (event.kind > FERMATA_EV_WAKE) return FERMATA_PENDING;  // a later minor's
   PluginInstance& self = call.instance();
   PluginLoop::Enter enter(self.loop_);
   self.entered_call_ = &call;
