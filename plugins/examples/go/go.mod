@@ -1,0 +1,3 @@
+module example.org/upper
+
+go 1.19
