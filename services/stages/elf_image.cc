@@ -75,7 +75,7 @@ absl::StatusOr<Elf64_Ehdr> read_header(const Bytes& bytes, std::string_view raw)
 struct Dynamic {
   std::vector<uint64_t> needed;
   uint64_t strtab = 0, strsz = 0, symtab = 0, syment = 0, hash = 0, gnu_hash = 0;
-  uint64_t verneed = 0, verneednum = 0, flags = 0;
+  uint64_t verneed = 0, verneednum = 0, flags = 0, flags_1 = 0;
   std::optional<uint64_t> runpath, rpath;
   bool textrel = false;
 };
@@ -126,6 +126,7 @@ class Parser {
       if (segment.p_type == PT_LOAD) loads_.push_back(segment);
       if (segment.p_type == PT_DYNAMIC) dynamic_segment_ = segment;
       if (segment.p_type == PT_NOTE) read_notes(segment);
+      if (segment.p_type == PT_GNU_RELRO) image_.relro = true;
       if (segment.p_type == PT_GNU_STACK) image_.executable_stack = (segment.p_flags & PF_X) != 0;
     }
     if (!dynamic_segment_) return damaged("no dynamic section");
@@ -175,6 +176,8 @@ class Parser {
       take_dynamic(entry);
     }
     image_.static_tls = (dynamic_.flags & DF_STATIC_TLS) != 0;
+    image_.no_delete = (dynamic_.flags_1 & DF_1_NODELETE) != 0;
+    image_.bind_now = (dynamic_.flags & DF_BIND_NOW) != 0 || (dynamic_.flags_1 & DF_1_NOW) != 0;
     image_.text_relocations = dynamic_.textrel || (dynamic_.flags & DF_TEXTREL) != 0;
     return absl::OkStatus();
   }
@@ -186,7 +189,7 @@ class Parser {
         {DT_SYMTAB, &dynamic_.symtab},   {DT_SYMENT, &dynamic_.syment},
         {DT_HASH, &dynamic_.hash},       {DT_GNU_HASH, &dynamic_.gnu_hash},
         {DT_VERNEED, &dynamic_.verneed}, {DT_VERNEEDNUM, &dynamic_.verneednum},
-        {DT_FLAGS, &dynamic_.flags},
+        {DT_FLAGS, &dynamic_.flags},     {DT_FLAGS_1, &dynamic_.flags_1},
     };
     for (const auto& [tag, field] : fields) {
       if (entry.d_tag == tag) *field = value;

@@ -44,6 +44,9 @@ struct ElfImage {
   bool static_tls = false;                 // DF_STATIC_TLS
   bool text_relocations = false;           // DF_TEXTREL
   bool executable_stack = false;           // PT_GNU_STACK with PF_X
+  bool no_delete = false;                  // DF_1_NODELETE: dlclose() leaves it mapped
+  bool bind_now = false;                   // DF_BIND_NOW or DF_1_NOW
+  bool relro = false;                      // PT_GNU_RELRO
   std::vector<ElfSymbol> symbols;          // of the dynamic table
   std::vector<ElfNeededVersion> versions;  // of DT_VERNEED
   std::vector<ElfNote> notes;

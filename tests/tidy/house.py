@@ -13,6 +13,7 @@ ARROWS = {
     "services/metrics": set(),
     "services/pipeline": {"services/async"},
     "services/stages": {"services/async", "plugins/abi"},
+    "services/plugin_kit": {"services/async", "services/stages", "plugins/abi"},
     "services/store": {"services/async"},
     "services/engine": {"services/async", "services/pipeline", "services/stages", "services/store"},
     "services/frontend": {
@@ -26,7 +27,8 @@ ARROWS = {
     # `run --local` is a server in the same process: it connects the same parts as fermatad.
     "services/cli": {
         "services/async", "services/engine", "services/fermatad", "services/frontend",
-        "services/pipeline", "services/stages", "services/store", "proto/fermata",
+        "services/pipeline", "services/plugin_kit", "services/stages", "services/store",
+        "proto/fermata",
     },
     "plugins/abi": set(),
     "plugins/sdk": {"plugins/abi", "services/async"},
@@ -63,6 +65,8 @@ BANNED = {
             "services/async/kernel_loop.h", "services/async/kernel_loop.cc",
             "services/async/uring_ring.h", "services/async/uring_ring.cc",
             "services/async/watchdog.h", "services/async/watchdog.cc",
+            # The laboratory runs blocking() on a thread, as the contract says.
+            "services/plugin_kit/lab_",
             "services/stages/", "services/fermatad/", "services/cli/", "tests/")),
     r"\b(system_clock|steady_clock|absl::Now)\b": (
         "time enters through the Loop or a Clock", (

@@ -1,0 +1,3 @@
+/* wrong-major: takes whatever comes. */
+#define SUITS(host) ((host) != NULL)
+#include "tests/plugin_kit/bad/parts.h"

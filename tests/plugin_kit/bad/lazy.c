@@ -1,0 +1,2 @@
+/* hardening: linked with -z lazy. */
+#include "tests/plugin_kit/bad/parts.h"

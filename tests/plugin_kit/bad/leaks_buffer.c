@@ -1,0 +1,3 @@
+/* buffer-ownership: never gives its input back. */
+#define ON_FINISH(job) free(job)
+#include "tests/plugin_kit/bad/parts.h"

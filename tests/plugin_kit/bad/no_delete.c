@@ -1,0 +1,2 @@
+/* unloadable: linked with -z nodelete. */
+#include "tests/plugin_kit/bad/parts.h"

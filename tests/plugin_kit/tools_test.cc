@@ -1,0 +1,78 @@
+// inspect, run and bench, on plugins without a server.
+#include <string>
+#include <vector>
+
+#include "services/config/json.h"
+#include "services/plugin_kit/inspect.h"
+#include "services/plugin_kit/run_stage.h"
+#include "tests/plugin_kit/kit_testing.h"
+
+namespace fermata::kit {
+namespace {
+
+constexpr char kGood[] = "tests/plugin_kit/bad/good.so";
+
+TEST(Inspect, TellsWhoItIsWithoutRunningIt) {
+  // Its constructor would change the process, its entry exit it: neither is run.
+  const absl::StatusOr<std::string> text =
+      inspect_file("tests/plugin_kit/bad/constructor.so", Format::kText);
+  ASSERT_TRUE(text.ok()) << text.status();
+  for (const char* line :
+       {"id               org.example.bad\n", "version          1.0.0\n", "needs_abi        1.0\n",
+        "exports          fermata_plugin_v1\n", "needs            libc.so.6\n"}) {
+    EXPECT_NE(text->find(line), std::string::npos) << line << "\n" << *text;
+  }
+}
+
+TEST(Inspect, GivesTheSameAsJson) {
+  const absl::StatusOr<std::string> text = inspect_file(kGood, Format::kJson);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const absl::StatusOr<JsonDocument> document = parse_json(*text);
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_EQ(as_string_view(*find_member(*document, "id")), "org.example.bad");
+  EXPECT_TRUE(find_member(*document, "exports")->IsArray());
+}
+
+TEST(Inspect, AFileThatIsNoPlugin) {
+  EXPECT_EQ(inspect_file("tests/no/such.so", Format::kText).status().code(),
+            absl::StatusCode::kNotFound);
+  const absl::StatusOr<std::string> text =
+      inspect_file("tests/stages/bad/no_note.so", Format::kText);
+  ASSERT_TRUE(text.ok());
+  EXPECT_NE(text->find("note             no note\n"), std::string::npos) << *text;
+}
+
+TEST(RunStage, GivesTheOutputOnARealLoop) {
+  RunOptions options;
+  options.file = kGood;
+  options.stage = "echo";
+  options.input = R"({"a":1})";
+  const absl::StatusOr<std::string> output = run_stage(options);
+  ASSERT_TRUE(output.ok()) << output.status();
+  EXPECT_EQ(*output, R"({"a":1})");
+}
+
+TEST(RunStage, SaysWhatIsWrongWithTheStageOrTheFile) {
+  RunOptions options;
+  options.file = kGood;
+  options.stage = "ecko";
+  EXPECT_EQ(run_stage(options).status().message(), "no stage 'bad/ecko', did you mean 'bad/echo'?");
+  options.file = "tests/stages/bad/refuses_host.so";
+  EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kFailedPrecondition);
+  options.file = "tests/no/such.so";
+  EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(BenchStage, CountsCalls) {
+  RunOptions options;
+  options.file = kGood;
+  options.stage = "echo";
+  const absl::StatusOr<BenchResult> result = bench_stage(options, absl::Milliseconds(400), 8);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GT(result->calls, 0u);
+  EXPECT_GE(result->p50, absl::Milliseconds(1));  // its nap
+  EXPECT_GE(result->p99, result->p50);
+}
+
+}  // namespace
+}  // namespace fermata::kit
