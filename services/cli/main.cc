@@ -6,7 +6,7 @@
 #include "services/cli/cat.h"
 #include "services/cli/local_server.h"
 #include "services/cli/options.h"
-#include "services/cli/plugin_commands.h"
+#include "services/cli/plugin_group.h"
 #include "services/cli/session.h"
 
 namespace fermata::cli {
@@ -68,7 +68,7 @@ ExitCode run_locally(Options options) {
 ExitCode fermata_main(int argc, char** argv) {
   // A reader that leaves shows as a failed write, see output.h.
   std::signal(SIGPIPE, SIG_IGN);
-  if (argc > 1 && std::string_view(argv[1]) == "plugin") return plugin_command(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "plugin") return plugin_group(argc - 1, argv + 1);
   auto parsed = parse_options(
       argc, argv, {environment_value("FERMATA_SERVER"), environment_value("FERMATA_CONFIG")});
   if (const auto* stop = std::get_if<ParseStop>(&parsed)) return print_stop(*stop);

@@ -23,6 +23,7 @@ Examples:
   fermata run scrape --input '{"urls": ["http://127.0.0.1:8080/"]}'
   fermata run http/get --set url=http://127.0.0.1:8080/ --local
   fermata list --state FAILED --label tenant=acme
+  fermata plugin check ./mine.so        plugin files, without a server: fermata plugin --help
 
 Exit codes: 0 done, or the job succeeded; 1 the job failed; 2 wrong usage; 3 the job was cancelled;
 4 its timeout passed; 5 the server refused the request; 6 no server; 7 a defect; 130 interrupted.
