@@ -261,6 +261,14 @@ def debian_repositories():
         libs = {":curl": ["libcurl"]},
     )
     _repo(
+        name = "com_github_jqlang_jq",
+        libs = {":jq": ["-ljq"]},
+    )
+    _repo(
+        name = "com_github_redis_hiredis",
+        libs = {":hiredis": ["-lhiredis"]},
+    )
+    _repo(
         name = "openssl",
         libs = {":crypto": ["libcrypto"]},
     )
@@ -304,6 +312,8 @@ proto_lang_toolchain(
         name = "com_github_grpc_grpc",
         libs = {
             ":grpc++": ["grpc++", "@com_google_protobuf//:protobuf"],
+            # For plugins: Protobuf has one registry in a process, and that is the server's.
+            ":grpc++_without_protobuf": ["-lgrpc++", "-lgrpc", "-lgpr"],
             ":grpc++_reflection": ["-lgrpc++_reflection", ":grpc++"],
         },
         links = {
