@@ -269,6 +269,14 @@ def debian_repositories():
         libs = {":hiredis": ["-lhiredis"]},
     )
     _repo(
+        name = "org_sqlite",
+        libs = {":sqlite3": ["sqlite3"]},
+    )
+    _repo(
+        name = "zlib",
+        libs = {":zlib": ["zlib"]},
+    )
+    _repo(
         name = "openssl",
         libs = {":crypto": ["libcrypto"]},
     )

@@ -18,6 +18,11 @@ absl::Status Admission::admit(size_t bytes) {
   return absl::OkStatus();
 }
 
+void Admission::admit_stored(size_t bytes) {
+  ++jobs_;
+  bytes_ += bytes;
+}
+
 bool Admission::grow(size_t bytes) {
   if (bytes > limits_.bytes || bytes_ > limits_.bytes - bytes) return false;
   bytes_ += bytes;

@@ -18,6 +18,8 @@ class Admission {
 
   // Takes one more job in, or says why not.
   absl::Status admit(size_t bytes);
+  // A job that was let in before the engine was opened: limits are for new ones.
+  void admit_stored(size_t bytes);
   // More bytes for a job that is in; false: it does not fit, nothing was taken.
   bool grow(size_t bytes);
   // The job has ended; `bytes` is all it took.

@@ -51,9 +51,6 @@ struct ListQuery {
   std::string page_token;
 };
 
-// Both sides of a list, newest first, as one page.
-JobPage merge_pages(JobPage live, JobPage stored, size_t page_size);
-
 class Engine {
  public:
   // `catalog` checks inline pipelines; null: they are checked when they run.
@@ -64,7 +61,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Serves until stop(); running jobs are its children. Answers once they all have ended.
+  // Takes over what the store has unfinished, then serves until stop(); running jobs are its
+  // children. Answers once they all have ended, or been left to the store. An error: the store
+  // could not be read.
   Co<absl::Status> run();
 
   // Accepted means stored: an OK answer survives what the store survives.
@@ -106,8 +105,12 @@ class Engine {
   void begin_drain();
   // True when no unfinished job is left, false at `until`.
   Co<bool> drained(absl::Time until);
-  // Cancels every job that is left (reason SHUTDOWN) and lets run() end.
+  // Lets run() end. A job that the store keeps is left as it is there, and the next engine resumes
+  // it; what would be lost with the process is cancelled (reason SHUTDOWN).
   void stop();
+
+  // Wakes when the store's jobs have been taken over and submits are answered.
+  Co<void> serving() { co_await serving_.wait(); }
 
   EngineStats stats() const;
 
@@ -138,19 +141,37 @@ class Engine {
   void refuse(Job& job, absl::Status why);
   absl::Status count_refusal(absl::Status why);
 
+  // Opening: engine_recover.cc.
+  Co<absl::Status> recover();
+  Co<absl::Status> resume_page(std::string* after);
+  Co<absl::Status> load_rest(std::string after);
+  // As find_live; waits for a job that the store has and the engine has not yet taken over.
+  Co<JobRef> find_loaded(std::string id);
+  absl::StatusOr<PlanRef> plan_to_resume(const JobRecord& record);
+  void resume(const JobView& record);
+  // A stored job that cannot go on, and why.
+  void fail_stored(const JobView& record, const absl::Status& why);
+  Co<void> store_failed(JobView record);
+
   // Running: engine_run.cc.
   static Co<absl::Status> serve(TaskGroup& group, Engine* self);
   void enqueue(Job& job);
+  void queue_up(Job& job);
   void dispatch();
   Co<void> run_job(JobRef job);
   Ending ending_of(const Job& job, const Execution& execution, const Outcome<void>& outcome);
   Co<void> finish(JobRef job, Ending ending);
+  // Until the store has it; an error only when the engine stops first.
+  Co<absl::Status> commit_final(JobView record);
   std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
   void conclude(Job& job, JobView record);
   Co<void> expire_pending();
   // The job leaves the queue without having run.
   void end_pending(Job& job, Ending ending);
   void stop_job(Job& job, CancelCause cause);
+  // The engine stops: cancels the job, or leaves it to the next one when the store keeps it.
+  void end_for_stop(Job& job);
+  void unqueue(Job& job);
   void abandon();
 
   // Asking: engine_jobs.cc.
@@ -180,6 +201,7 @@ class Engine {
 
   TaskGroup* group_ = nullptr;  // of run(), while it serves
   Event serving_;               // run() has begun
+  Event loaded_;                // every job of the store has been taken over
   Event stop_requested_;
   Event deadlines_changed_;
   Event emptied_;  // pulsed when the last job has left

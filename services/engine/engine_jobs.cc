@@ -44,7 +44,7 @@ Co<absl::StatusOr<JobView>> Engine::get(std::string id) {
 }
 
 Co<absl::StatusOr<JobView>> Engine::wait(std::string id, absl::Time until) {
-  const JobRef job = find_live(id);
+  const JobRef job = co_await find_loaded(id);
   if (job == nullptr) co_return co_await get_stored(std::move(id));
   if (until == absl::InfiniteFuture()) co_return co_await ended(job);
   Counted waiter(stats_.waiters);
@@ -60,7 +60,7 @@ Co<absl::StatusOr<JobView>> Engine::ended(JobRef job) {
 }
 
 Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) {
-  const JobRef job = find_live(id);
+  const JobRef job = co_await find_loaded(id);
   if (job != nullptr) {
     // A sequence from the future is from another life of the job: begin with a snapshot.
     if (after_sequence > job->sequence || after_sequence < 0) after_sequence = 0;
@@ -72,7 +72,7 @@ Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) 
 }
 
 Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause cause) {
-  const JobRef job = find_live(id);
+  const JobRef job = co_await find_loaded(id);
   if (job == nullptr) {
     absl::StatusOr<JobView> stored = co_await get_stored(id);
     if (!stored.ok()) co_return stored;
@@ -80,12 +80,18 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
   }
   const bool waits = job->queued;
   stop_job(*job, cause);
-  if (waits) co_await job->ended.wait();  // nothing has to let go: only the store is asked
+  if (waits) {
+    co_await job->ended.wait();  // nothing has to let go: only the store is asked
+  } else if (job->state == JobState::kCancelling && store_.keeps(*job->spec)) {
+    // Who is told that it stops must not find it running after a crash.
+    absl::Status told = co_await commit(journal_.view(*job));
+    if (!told.ok()) co_return store_unavailable(told, limits_.retry_delay);
+  }
   co_return journal_.view(*job);
 }
 
 Co<absl::StatusOr<JobView>> Engine::cancel(std::string id, CancelCause cause) {
-  const JobRef job = find_live(id);
+  const JobRef job = co_await find_loaded(id);
   absl::StatusOr<JobView> told = co_await request_cancel(std::move(id), cause);
   if (!told.ok() || job == nullptr) co_return told;
   co_return co_await ended(job);
@@ -120,36 +126,12 @@ Co<absl::StatusOr<JobPage>> Engine::list(ListQuery query) {
     co_return invalid_field("page_token", "expected a token from an earlier answer");
   }
   query.page_size = std::clamp<size_t>(query.page_size, 1, kPageMax);
+  if (group_ != nullptr && !loaded_.is_set()) co_await loaded_.wait();
   JobPage live = list_live(query);
   absl::StatusOr<JobPage> stored =
       co_await store_.list_finished(query.filter, query.page_token, query.page_size);
   if (!stored.ok()) co_return stored.status();
   co_return merge_pages(std::move(live), *std::move(stored), query.page_size);
-}
-
-JobPage merge_pages(JobPage live, JobPage stored, size_t page_size) {
-  // Below a page's token nothing is known of its side; the higher token bounds what may be
-  // answered.
-  const std::string horizon = std::max(live.next_page_token, stored.next_page_token);
-  JobPage page;
-  size_t l = 0, s = 0;
-  while (l < live.jobs.size() || s < stored.jobs.size()) {
-    const bool from_live = s == stored.jobs.size() ||
-                           (l < live.jobs.size() && live.jobs[l]->id() > stored.jobs[s]->id());
-    // A job that ended between the two looks is in both: the stored record is the newer one.
-    const bool both =
-        !from_live && l < live.jobs.size() && live.jobs[l]->id() == stored.jobs[s]->id();
-    JobView& job = from_live ? live.jobs[l++] : stored.jobs[s++];
-    if (both) ++l;
-    if (!horizon.empty() && job->id() < horizon) break;
-    if (page.jobs.size() == page_size) {
-      page.next_page_token = page.jobs.back()->id();
-      return page;
-    }
-    page.jobs.push_back(std::move(job));
-  }
-  page.next_page_token = horizon;
-  return page;
 }
 
 }  // namespace fermata

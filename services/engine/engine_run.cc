@@ -61,13 +61,15 @@ Co<absl::Status> Engine::run() {
 
 Co<absl::Status> Engine::serve(TaskGroup& group, Engine* self) {
   self->group_ = &group;
+  absl::Status recovered = co_await self->recover();
+  if (!recovered.ok()) co_return recovered;
   self->serving_.set();
   group.spawn_named("engine.expire", &Engine::expire_pending, self);
   co_await self->stop_requested_.wait();
   std::vector<JobRef> jobs;
   for (const auto& [id, job] : self->live_) jobs.push_back(job);
   for (const JobRef& job : jobs) {
-    if (job->admission == JobAdmission::kAccepted) self->stop_job(*job, CancelCause::kShutdown);
+    if (job->admission == JobAdmission::kAccepted) self->end_for_stop(*job);
   }
   while (!self->live_.empty()) co_await self->emptied_.wait();
   group.cancel(CancelReason::kShutdown);
@@ -77,6 +79,7 @@ Co<absl::Status> Engine::serve(TaskGroup& group, Engine* self) {
 void Engine::abandon() {
   group_ = nullptr;
   draining_ = stopping_ = true;
+  loaded_.set();
   // Only after run() was cancelled from outside: nobody will finish these any more.
   while (!live_.empty()) {
     const JobRef job = live_.begin()->second;
@@ -90,15 +93,20 @@ void Engine::abandon() {
   deadlines_.clear();
 }
 
-void Engine::enqueue(Job& job) {
+void Engine::queue_up(Job& job) {
   pending_.push(job);
+  job.view = nullptr;
   if (job.spec->deadline != absl::InfiniteFuture()) {
     const auto [at, fresh] = deadlines_.emplace(job.spec->deadline, job.spec->id);
     if (at == deadlines_.begin()) deadlines_changed_.set();
   }
+}
+
+void Engine::enqueue(Job& job) {
+  queue_up(job);
   dispatch();
   if (job.queued) job.input.reset();  // it is parsed again when its turn comes
-  if (stopping_) stop_job(job, CancelCause::kShutdown);
+  if (stopping_) end_for_stop(job);
 }
 
 void Engine::dispatch() {
@@ -123,9 +131,14 @@ Co<void> Engine::run_job(JobRef job) {
     CancelScope scope(job->spec->deadline);
     job->scope = &scope;
     if (job->cancel_cause.has_value()) scope.cancel(CancelReason::kRequested);
+    if (job->left) scope.cancel(CancelReason::kShutdown);
     Outcome<void> outcome = co_await scope.run(execution.run());
     ending = ending_of(*job, execution, outcome);
     job->scope = nullptr;
+    if (job->left && outcome.cancelled() && outcome.reason() != CancelReason::kDeadline) {
+      conclude(*job, journal_.view(*job));
+      co_return;
+    }
   }
   job->ending = true;
   co_await finish(job, std::move(ending));
@@ -169,20 +182,20 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
     journal_.set_state(*job, JobState::kCancelling, ending.reason);
   }
   const std::shared_ptr<const JobRecord> record = final_record(*job, std::move(ending));
+  absl::Status stored = co_await commit_final(record);
+  // A stopping engine leaves it as the store last saw it: it will be run again.
+  conclude(*job, stored.ok() ? record : journal_.view(*job));
+}
+
+Co<absl::Status> Engine::commit_final(JobView record) {
   absl::Duration delay = kStoreRetryFirst;
   for (;;) {
+    // It has not ended for anybody before that is stored.
     absl::Status stored = co_await commit(record);
-    if (stored.ok()) {
-      conclude(*job, record);
-      co_return;
-    }
-    // It has not ended for anybody before that is stored. A stopping engine leaves it as the store
-    // last saw it: it will be run again.
-    if (stopping_) break;
+    if (stored.ok() || stopping_) co_return stored;
     co_await sleep(delay);
     delay = std::min(delay * 2, kStoreRetryMax);
   }
-  conclude(*job, journal_.view(*job));
 }
 
 std::shared_ptr<const JobRecord> Engine::final_record(const Job& job, Ending ending) {
@@ -243,13 +256,29 @@ Co<void> Engine::expire_pending() {
   }
 }
 
-void Engine::end_pending(Job& job, Ending ending) {
+void Engine::unqueue(Job& job) {
   pending_.remove(job);
   if (job.spec->deadline != absl::InfiniteFuture()) {
     deadlines_.erase({job.spec->deadline, job.spec->id});
   }
+}
+
+void Engine::end_pending(Job& job, Ending ending) {
+  unqueue(job);
   job.ending = true;
   group_->spawn_named("job", &Engine::finish, this, job.shared_from_this(), std::move(ending));
+}
+
+void Engine::end_for_stop(Job& job) {
+  if (!store_.keeps(*job.spec)) return stop_job(job, CancelCause::kShutdown);
+  if (job.ending || job.cancel_cause.has_value()) return;
+  if (job.queued) {
+    unqueue(job);
+    conclude(job, journal_.view(job));
+    return;
+  }
+  job.left = true;
+  if (job.scope != nullptr) job.scope->cancel(CancelReason::kShutdown);
 }
 
 void Engine::stop_job(Job& job, CancelCause cause) {

@@ -45,6 +45,7 @@ struct EngineStats {
   uint64_t submitted = 0;                              // accepted
   std::map<std::string, uint64_t> refused;             // by error reason
   std::map<std::string, uint64_t> finished_reasons;    // by JobRecord.reason, final
+  uint64_t recovered = 0;                              // taken over from the store at start
   uint64_t store_failures = 0;                         // commits that were refused
   bool store_healthy = true;                           // the last commit went well
   bool draining = false;

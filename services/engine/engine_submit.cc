@@ -43,7 +43,13 @@ Co<absl::StatusOr<JobView>> Engine::submit_and_wait(SubmitRequest request, bool 
   const JobRef job = taken->job;
   RunHold hold(*this, job, detach);
   absl::StatusOr<JobView> view = co_await admitted(job, taken->fresh);
-  if (!view.ok() || job->admission == JobAdmission::kDuplicate) co_return view;
+  if (!view.ok()) co_return view;
+  if (job->admission == JobAdmission::kDuplicate) {
+    if ((*view)->finished()) co_return view;
+    // The job of an earlier life of the server, which is still being taken over.
+    std::string id = (*view)->id();
+    co_return co_await wait(std::move(id), absl::InfiniteFuture());
+  }
   co_return co_await ended(job);
 }
 

@@ -7,6 +7,7 @@
 #include "services/config/utf8.h"
 #include "services/engine/fan_out.h"
 #include "services/engine/job_input.h"
+#include "services/engine/json_depth.h"
 #include "services/engine/stage_call.h"
 
 namespace fermata {
@@ -23,6 +24,7 @@ Execution::Execution(Job& job, RunContext& context)
 
 Co<void> Execution::run() {
   absl::Status status = read_input();
+  if (status.ok()) status = restore();
   if (!status.ok()) co_return;
   if (plan().chain) {
     status = co_await run_chain();
@@ -33,8 +35,39 @@ Co<void> Execution::run() {
   if (status.ok()) make_result();
 }
 
+bool Execution::done(int stage) const {
+  const StageState state = job_.stages[static_cast<size_t>(stage)].state;
+  return state == StageState::kSucceeded || state == StageState::kSkipped;
+}
+
+absl::Status Execution::restore() {
+  for (size_t i = 0; i < plan().stages.size(); ++i) {
+    const int stage = static_cast<int>(i);
+    if (!done(stage)) continue;
+    --unfinished_;
+    if (!waits_for_.empty()) {
+      for (const int dependent : plan().stages[i].dependents) {
+        --waits_for_[static_cast<size_t>(dependent)];
+      }
+    }
+    const std::shared_ptr<const std::string>& text = job_.stages[i].output;
+    if (text == nullptr) continue;  // skipped
+    outputs_[i].text = text;
+    values_[i] = &outputs_[i].value;
+    if (!plan().stages[i].needs_value) continue;
+    JsonLimits limits;
+    limits.bytes = context_.limits.output;
+    limits.depth = kJsonDepthMax + 1;  // gathered outputs are one array deeper
+    absl::StatusOr<JsonDocument> value = parse_json(*text, limits);
+    if (!value.ok()) return fail("OUTPUT_INVALID", value.status(), stage);
+    outputs_[i].value = *std::move(value);
+  }
+  return absl::OkStatus();
+}
+
 Co<absl::Status> Execution::run_chain() {
   for (size_t i = 0; i < plan().stages.size(); ++i) {
+    if (done(static_cast<int>(i))) continue;
     absl::Status status = co_await run_stage(static_cast<int>(i));
     if (!status.ok()) co_return status;
   }
@@ -43,7 +76,7 @@ Co<absl::Status> Execution::run_chain() {
 
 Co<absl::Status> Execution::start(TaskGroup& group, Execution* self) {
   for (size_t i = 0; i < self->waits_for_.size(); ++i) {
-    if (self->plan().stages[i].waits_for > 0) continue;
+    if (self->waits_for_[i] > 0 || self->done(static_cast<int>(i))) continue;
     group.spawn(&Execution::walk, &group, self, static_cast<int>(i));
   }
   co_return absl::OkStatus();

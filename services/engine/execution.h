@@ -69,6 +69,9 @@ class Execution {
   Co<absl::Status> run_chain();
 
   absl::Status read_input();
+  // Takes over the outputs of stages that an earlier run has finished.
+  absl::Status restore();
+  bool done(int stage) const;
   bool skipped(int stage);
   absl::Status check_items(int stage, const JsonValue& items);
   void keep(int stage, StageOutput output);

@@ -52,6 +52,7 @@ struct Job : std::enable_shared_from_this<Job> {
 
   CancelScope* scope = nullptr;
   std::optional<CancelCause> cancel_cause;
+  bool left = false;    // the engine stops, and the store has it
   bool ending = false;  // how it ends is decided, and being stored
   Event ended;          // `view` is the final record, or the last one if the engine stopped
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/random/uniform_int_distribution.h"
+#include "services/store/job_key.h"
 
 namespace fermata {
 
@@ -22,6 +23,10 @@ std::string JobIds::next(absl::Time now) {
     text[at++] = "0123456789abcdef"[word >> (nibble % 16 * 4) & 0xf];
   }
   return text;
+}
+
+void JobIds::start_above(std::string_view id) {
+  last_ = std::max(last_, static_cast<uint64_t>(key_of(id).value_or(0)));
 }
 
 }  // namespace fermata

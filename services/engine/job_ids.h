@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/random/bit_gen_ref.h"
 #include "absl/time/time.h"
@@ -18,6 +19,8 @@ class JobIds {
  public:
   explicit JobIds(absl::BitGenRef random) : random_(random) {}
   std::string next(absl::Time now);
+  // The next ones are above this id of an earlier life, whatever the clock says; "": there is none.
+  void start_above(std::string_view id);
 
  private:
   absl::BitGenRef random_;

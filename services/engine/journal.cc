@@ -32,6 +32,18 @@ void Journal::created(Job& job) {
   ++stats_.jobs[static_cast<size_t>(job.state)];
 }
 
+void Journal::resumed(Job& job, const JobRecord& record) {
+  created(job);
+  job.sequence = record.sequence + kResumeGap;
+  job.start_time = record.start_time;
+  for (size_t i = 0; i < job.stages.size() && i < record.stages.size(); ++i) {
+    const StageProgress& stored = record.stages[i];
+    const bool done = stored.state == StageState::kSkipped ||
+                      (stored.state == StageState::kSucceeded && stored.output != nullptr);
+    if (done && stored.name == job.stages[i].name) job.stages[i] = stored;
+  }
+}
+
 void Journal::refused(Job& job) {
   --stats_.jobs[static_cast<size_t>(job.state)];
   job.state = JobState::kUnspecified;
@@ -168,6 +180,7 @@ JobEvent Journal::stage_event(Job& job, JobEventKind kind, int index) {
 }
 
 JobView Journal::view(Job& job) {
+  if (job.queued) return draft(job);  // there may be a million of them
   if (job.view == nullptr) job.view = draft(job);
   return job.view;
 }

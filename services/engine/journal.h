@@ -27,8 +27,15 @@ class Journal {
   Journal(const Clock& clock, const EngineLimits& limits, EngineStats& stats)
       : clock_(clock), limits_(limits), stats_(stats) {}
 
+  // More events than a job can have had between two of its records: readers from an earlier life
+  // of the server have seen less than this, and get a snapshot.
+  static constexpr int64_t kResumeGap = int64_t{1} << 32;
+
   // A fresh job: its first state, PENDING, is event 1.
   void created(Job& job);
+  // A job of an earlier life, as the store last saw it: PENDING again, what its stages gave is
+  // kept.
+  void resumed(Job& job, const JobRecord& record);
   // To a state that is not final; for those see ended().
   void set_state(Job& job, JobState state, std::string_view reason = "");
   // The job is gone from the engine: `record` is final, or the last one if the engine stopped.

@@ -1,7 +1,8 @@
 // JobStore: where jobs are kept, and the contract all engines of it fulfil.
 //
 //  1. commit() answers OK when the whole batch is as durable as this store makes things, and an
-//     error when none of it is; never something in between.
+//     error when it is not: then none of it is to be seen. (Of a batch whose sync the disk refused
+//     nobody can know; it may be there when the store is opened again, as after a lost answer.)
 //  2. Of two records of a job, the one with the higher sequence stays, whatever the order they
 //     arrive in. A finished record is never replaced.
 //  3. get() sees what was committed before it was called.
@@ -22,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/async/co.h"
+#include "services/metrics/counters.h"
 #include "services/store/job_record.h"
 
 namespace fermata {
@@ -49,6 +51,15 @@ struct JobPage {
   std::string next_page_token;  // empty: the end, and only there
 };
 
+// Both sides of a list, newest first, as one page; of a job in both `stored` has the newer record.
+JobPage merge_pages(JobPage live, JobPage stored, size_t page_size);
+
+enum class StoreHealth : uint8_t {
+  kOk,
+  kRefusing,  // the last write found no space, or the file held by another: the next one may do
+  kStopped,   // the disk failed: nothing is written any more until the store is opened again
+};
+
 struct StoreStats {
   size_t live = 0;      // unfinished jobs
   size_t finished = 0;  // kept
@@ -56,6 +67,15 @@ struct StoreStats {
   uint64_t commits = 0;  // batches
   uint64_t records = 0;  // in them
   uint64_t evicted = 0;  // by retention
+  StoreHealth health = StoreHealth::kOk;
+  std::string problem;      // why it is not kOk, or the last damage that was found
+  uint64_t writes = 0;      // of all batches that waited together, each with one sync
+  uint64_t failures = 0;    // of these
+  uint64_t damaged = 0;     // records that were read and not given out
+  uint64_t file_bytes = 0;  // on disk; a store without one has none
+  uint64_t log_bytes = 0;   // written and not yet moved into the file
+  size_t unwritten = 0;     // acknowledged and not yet on disk, of relaxed queues
+  LoopHistogram write_time;
 };
 
 class JobStore {
@@ -84,6 +104,17 @@ class JobStore {
 
   // Forgets a finished job. NOT_FOUND; FAILED_PRECONDITION when it has not finished.
   virtual Co<absl::Status> remove(std::string id) = 0;
+
+  // Whether this job outlives the process: then a server that stops leaves it as it is.
+  virtual bool keeps(const JobSpec& spec) const = 0;
+
+  // No stored id is above it, and new ones must be; "": nothing was ever stored.
+  virtual std::string newest_id() const = 0;
+
+  // Lets go of its threads and files, after what is under way. Required before the destructor, and
+  // nothing but stats() may be called after it.
+  //   on cancel    goes on all the same
+  virtual Co<void> close() { co_return; }
 
   virtual StoreStats stats() const = 0;
 };

@@ -35,6 +35,8 @@ class MemoryStore final : public JobStore {
                                             size_t limit) override;
   Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
+  bool keeps(const JobSpec& spec) const override { return false; }
+  std::string newest_id() const override { return ""; }
   StoreStats stats() const override;
 
  private:

@@ -63,6 +63,7 @@ Co<absl::StatusOr<std::string>> work(FakeCall& call) {
   absl::StatusOr<JsonDocument> input = parse_json(call.request.input);
   if (!input.ok()) co_return input.status();
   InGroup in_group(world, text(*input, "group"));
+  ++world.calls[text(*input, "key")];
   co_await sleep(absl::Milliseconds(number(*input, "ms", 0)));
   call.progress(0.5, "half");
   const int64_t code = number(*input, "fail", 0);
@@ -78,13 +79,14 @@ Co<absl::StatusOr<std::string>> work(FakeCall& call) {
 
 }  // namespace
 
-Harness::Harness(uint64_t seed, const EngineLimits& limits, const Retention& retention)
+Harness::Harness(uint64_t seed, const EngineLimits& limits, const Retention& retention,
+                 JobStore* kept)
     : seed(seed),
       loop(seed),
       clock(loop),
       random(seed),
       memory(clock, retention),
-      store(memory),
+      store(kept == nullptr ? memory : *kept),
       engine(loop, store, stages, library, clock, random, limits) {
   stages.add("test/echo", &echo);
   stages.add("test/none", &none);

@@ -39,13 +39,16 @@ struct StageWorld {
   int running = 0;  // calls of test/work and test/stuck
   int running_max = 0;
   int started = 0;
+  std::map<std::string, int> calls;       // by the input's "key"
   std::map<std::string, int> failures;    // by the input's "key": how often it failed
   std::map<std::string, int> running_by;  // by the input's "group"
   std::map<std::string, int> running_by_max;
 };
 
 struct Harness {
-  explicit Harness(uint64_t seed, const EngineLimits& limits = {}, const Retention& retention = {});
+  // `kept`: a store that outlives it, instead of its own.
+  explicit Harness(uint64_t seed, const EngineLimits& limits = {}, const Retention& retention = {},
+                   JobStore* kept = nullptr);
 
   // Adds a pipeline to the library.
   void add(std::string_view yaml);

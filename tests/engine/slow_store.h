@@ -43,6 +43,8 @@ class SlowStore final : public JobStore {
     return inner_.live(std::move(after), limit);
   }
   Co<absl::Status> remove(std::string id) override { return inner_.remove(std::move(id)); }
+  bool keeps(const JobSpec& spec) const override { return inner_.keeps(spec); }
+  std::string newest_id() const override { return inner_.newest_id(); }
   StoreStats stats() const override { return inner_.stats(); }
 
  private:

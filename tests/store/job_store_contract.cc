@@ -1,6 +1,6 @@
 #include "tests/store/job_store_contract.h"
 
-#include <cstdio>
+#include <functional>
 #include <random>
 #include <set>
 #include <utility>
@@ -8,52 +8,18 @@
 
 namespace fermata {
 
-void JobStoreContract::play(Scenario scenario, const Retention& retention) {
+Co<absl::Status> play_and_close(StoreScenario scenario, JobStore& store) {
+  absl::Status status = co_await scenario(store);
+  co_await store.close();
+  co_return status;
+}
+
+void JobStoreContract::play(StoreScenario scenario, const Retention& retention) {
   SimLoop loop;
   LoopClock clock(loop);
-  const std::unique_ptr<JobStore> store = GetParam()(clock, retention);
-  const absl::Status status = loop.run(scenario, *store);
+  const std::unique_ptr<JobStore> store = GetParam()(loop, clock, retention);
+  const absl::Status status = loop.run(&play_and_close, scenario, std::ref(*store));
   EXPECT_TRUE(status.ok()) << status;
-}
-
-std::string id_of(int n) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%08d-0000-7000-8000-000000000000", n);
-  return text;
-}
-
-std::shared_ptr<JobRecord> make_mutable_record(int n, JobState state, int64_t sequence) {
-  auto spec = std::make_shared<JobSpec>();
-  spec->id = id_of(n);
-  spec->pipeline = n % 2 == 0 ? "even" : "odd";
-  spec->input = "{}";
-  spec->labels["n"] = std::to_string(n);
-  auto record = std::make_shared<JobRecord>();
-  record->spec = std::move(spec);
-  record->state = state;
-  record->sequence = sequence;
-  if (is_finished(state)) record->end_time = now();
-  return record;
-}
-
-JobView make_record(int n, JobState state, int64_t sequence, std::string input) {
-  std::shared_ptr<JobRecord> record = make_mutable_record(n, state, sequence);
-  auto spec = std::make_shared<JobSpec>(*record->spec);
-  spec->input = std::move(input);
-  record->spec = std::move(spec);
-  return record;
-}
-
-Co<absl::Status> put(JobStore& store, JobView record) {
-  std::vector<JobView> batch;
-  batch.push_back(std::move(record));
-  co_return co_await store.commit(std::move(batch));
-}
-
-std::string numbers_of(const JobPage& page) {
-  std::string text;
-  for (const JobView& job : page.jobs) text += job->spec->labels.at("n") + " ";
-  return text;
 }
 
 namespace {

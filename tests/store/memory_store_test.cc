@@ -5,7 +5,8 @@
 namespace fermata {
 namespace {
 
-std::unique_ptr<JobStore> make_memory_store(const Clock& clock, const Retention& retention) {
+std::unique_ptr<JobStore> make_memory_store(Loop& loop, const Clock& clock,
+                                            const Retention& retention) {
   return std::make_unique<MemoryStore>(clock, retention);
 }
 INSTANTIATE_TEST_SUITE_P(Memory, JobStoreContract, testing::Values(&make_memory_store));

@@ -1,0 +1,44 @@
+// RoutedStore: two stores as one, for a server whose queues differ in durability. Jobs of memory
+// queues live in one that ends with the process, all others in one that does not.
+//
+// A batch with jobs of both is committed where it may fail first; the rest follows at once. Loop
+// thread only; both stores outlive it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "services/store/durability.h"
+#include "services/store/job_store.h"
+
+namespace fermata {
+
+class RoutedStore final : public JobStore {
+ public:
+  RoutedStore(JobStore& lasting, JobStore& memory, QueueDurability durability)
+      : lasting_(lasting), memory_(memory), durability_(std::move(durability)) {}
+
+  Co<absl::Status> commit(std::vector<JobView> batch) override;
+  Co<absl::StatusOr<JobView>> get(std::string id) override;
+  Co<absl::StatusOr<JobView>> find_request(std::string request_id) override;
+  Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
+                                            size_t limit) override;
+  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override;
+  Co<absl::Status> remove(std::string id) override;
+  Co<void> close() override;
+  bool keeps(const JobSpec& spec) const override;
+  std::string newest_id() const override { return lasting_.newest_id(); }
+  // Health and sizes on disk are the lasting one's.
+  StoreStats stats() const override;
+
+ private:
+  bool in_memory(const JobSpec& spec) const {
+    return durability_.of(spec.queue) == Durability::kMemory;
+  }
+
+  JobStore& lasting_;
+  JobStore& memory_;
+  const QueueDurability durability_;
+};
+
+}  // namespace fermata

@@ -1,0 +1,75 @@
+#include "services/store/routed_store.h"
+
+#include <functional>
+
+#include "gtest/gtest.h"
+#include "services/async/sim_loop.h"
+#include "services/store/clock.h"
+#include "services/store/memory_store.h"
+#include "tests/store/records.h"
+
+namespace fermata {
+namespace {
+
+QueueDurability one_memory_queue() {
+  QueueDurability durability;
+  durability.queues["fast"] = Durability::kMemory;
+  return durability;
+}
+
+// Owns what a RoutedStore borrows.
+struct TwoStores {
+  TwoStores(const Clock& clock, const Retention& retention)
+      : lasting(clock, retention),
+        memory(clock, retention),
+        routed(lasting, memory, one_memory_queue()) {}
+  MemoryStore lasting, memory;
+  RoutedStore routed;
+};
+
+JobView in_queue(int n, std::string queue, JobState state) {
+  std::shared_ptr<JobRecord> record = make_mutable_record(n, state);
+  auto spec = std::make_shared<JobSpec>(*record->spec);
+  spec->queue = std::move(queue);
+  spec->request_id = "r" + std::to_string(n);
+  record->spec = std::move(spec);
+  return record;
+}
+
+Co<absl::Status> routes(TwoStores& two) {
+  std::vector<JobView> batch;
+  for (int n = 1; n <= 6; ++n) {
+    const JobState state = n <= 4 ? JobState::kSucceeded : JobState::kPending;
+    batch.push_back(in_queue(n, n % 2 == 0 ? "fast" : "default", state));
+  }
+  EXPECT_FALSE(two.routed.keeps(*batch[1]->spec));
+  co_await Try(two.routed.commit(std::move(batch)));
+  EXPECT_EQ(two.lasting.stats().finished, 2u);
+  EXPECT_EQ(two.memory.stats().finished, 2u);
+  EXPECT_EQ(two.routed.stats().live, 2u);
+  JobPage page = co_await Try(two.routed.list_finished(JobFilter(), "", 3));
+  EXPECT_EQ(numbers_of(page), "4 3 2 ");
+  page = co_await Try(two.routed.list_finished(JobFilter(), page.next_page_token, 3));
+  EXPECT_EQ(numbers_of(page), "1 ");
+  std::vector<JobView> live = co_await Try(two.routed.live("", 10));
+  EXPECT_EQ(live.size(), 2u);
+  EXPECT_EQ(live.at(0)->id(), id_of(5));
+  for (int n = 1; n <= 4; ++n) {
+    JobView found = co_await Try(two.routed.find_request("r" + std::to_string(n)));
+    EXPECT_EQ(found->id(), id_of(n));
+    co_await Try(two.routed.remove(id_of(n)));
+    absl::StatusOr<JobView> gone = co_await two.routed.get(id_of(n));
+    EXPECT_TRUE(absl::IsNotFound(gone.status())) << gone.status();
+  }
+  co_return absl::OkStatus();
+}
+TEST(RoutedStore, KeepsEachQueueInItsStoreAndAnswersAsOne) {
+  SimLoop loop;
+  LoopClock clock(loop);
+  TwoStores two(clock, Retention());
+  const absl::Status status = loop.run(&routes, std::ref(two));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+}  // namespace
+}  // namespace fermata
