@@ -122,6 +122,39 @@ void read_retention(YamlReader retention, RetentionConfig& out) {
   retention.finish();
 }
 
+DurabilityChoice durability(YamlReader& reader, DurabilityChoice otherwise) {
+  return reader.choice<DurabilityChoice>("durability", otherwise,
+                                         {{"durable", DurabilityChoice::kDurable},
+                                          {"relaxed", DurabilityChoice::kRelaxed},
+                                          {"memory", DurabilityChoice::kMemory}});
+}
+
+void read_store(YamlReader store, StoreConfig& out) {
+  out.directory = store.text("directory", out.directory);
+  out.bytes = store.bytes("bytes", out.bytes, {kMiB, kMiB << 24});
+  out.durability = durability(store, out.durability);
+  store.finish();
+}
+
+// Each of them in a store that keeps jobs, or there would be nothing to choose.
+void read_queues(YamlReader& reader, Config& out) {
+  const YamlNode* node = reader.find("queues");
+  YamlReader queues = reader.child("queues");
+  if (node != nullptr && node->kind == YamlNode::Kind::kMapping) {
+    for (const YamlMember& member : node->members) {
+      YamlReader queue = queues.child(member.key);
+      QueueConfig& config = out.queues[member.key];
+      config.durability = durability(queue, out.store.durability);
+      if (out.store.directory.empty() && config.durability != DurabilityChoice::kMemory) {
+        queue.error(*member.value, "durability",
+                    "memory, because there is no store.directory to keep jobs in");
+      }
+      queue.finish();
+    }
+  }
+  queues.finish();
+}
+
 void read_shutdown(YamlReader shutdown, ShutdownConfig& out) {
   YamlRange<absl::Duration> range = {absl::ZeroDuration(), absl::Hours(24)};
   out.pause = shutdown.duration("pause", out.pause, range);
@@ -162,6 +195,8 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   pipelines.finish();
   read_limits(reader.child("limits"), config.limits);
   read_retention(reader.child("retention"), config.retention);
+  read_store(reader.child("store"), config.store);
+  read_queues(reader, config);
   read_shutdown(reader.child("shutdown"), config.shutdown);
   read_log(reader.child("log"), config.log);
   config.loop = reader.choice<LoopChoice>("loop", config.loop,
@@ -198,6 +233,7 @@ absl::StatusOr<Config> load_config(const std::string& path) {
     *file = below(path, *file);
   }
   config->pipelines_folder = below(path, config->pipelines_folder);
+  config->store.directory = below(path, config->store.directory);
   return config;
 }
 

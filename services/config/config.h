@@ -54,6 +54,23 @@ struct RetentionConfig {  // of finished jobs
   absl::Duration age = absl::Hours(24);
 };
 
+// When a submit is answered, and what of the job outlives the process.
+enum class DurabilityChoice {
+  kDurable,  // when it is on disk
+  kRelaxed,  // at once; a crash may lose the last moments
+  kMemory,   // at once; a restart loses it
+};
+
+struct StoreConfig {
+  std::string directory;                 // "": everything is in memory
+  uint64_t bytes = uint64_t{256} << 30;  // its file at most; then it is as if the disk were full
+  DurabilityChoice durability = DurabilityChoice::kDurable;  // of queues that do not say
+};
+
+struct QueueConfig {
+  DurabilityChoice durability = DurabilityChoice::kDurable;
+};
+
 struct ShutdownConfig {
   absl::Duration pause = absl::ZeroDuration();  // not serving by health, but still taking jobs
   absl::Duration drain = absl::Seconds(30);     // for running jobs to finish
@@ -77,6 +94,8 @@ struct Config {
   std::string pipelines_folder;  // "": no named pipelines
   LimitsConfig limits;
   RetentionConfig retention;
+  StoreConfig store;
+  std::map<std::string, QueueConfig> queues;  // by name; others are as `store` says
   ShutdownConfig shutdown;
   LogConfig log;
   LoopChoice loop = LoopChoice::kAuto;

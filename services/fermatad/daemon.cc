@@ -18,6 +18,7 @@ namespace {
 
 // A scrape that the loop does not answer in this time goes without the loop's numbers.
 constexpr absl::Duration kScrapeWait = absl::Seconds(1);
+constexpr absl::Duration kStoreLook = absl::Seconds(1);
 // For the last answers to reach their clients.
 constexpr absl::Duration kGrace = absl::Seconds(2);
 // More than the drain's own limits; then the process ends itself.
@@ -80,14 +81,6 @@ EngineLimits engine_limits(const Config& config) {
   return limits;
 }
 
-Retention retention(const Config& config) {
-  Retention out;
-  out.jobs = static_cast<size_t>(config.retention.jobs);
-  out.bytes = config.retention.bytes;
-  out.age = config.retention.age;
-  return out;
-}
-
 // "host:port" with the port that was really bound.
 std::string bound(const std::string& address, int port) {
   const size_t colon = address.rfind(':');
@@ -98,11 +91,7 @@ std::string bound(const std::string& address, int port) {
 }  // namespace
 
 Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir)
-    : loop_(loop),
-      config_(config),
-      clock_(loop),
-      stages_(loop, plugin_options(private_dir)),
-      store_(clock_, retention(config)) {}
+    : loop_(loop), config_(config), clock_(loop), stages_(loop, plugin_options(private_dir)) {}
 
 Daemon::~Daemon() = default;
 
@@ -140,9 +129,6 @@ Co<absl::Status> Daemon::load() {
     absl::Status status = pipelines_.load(config_.pipelines_folder, catalog_.get());
     if (!status.ok()) co_return status;
   }
-  engine_ =
-      std::make_unique<Engine>(loop_, store_, stages_, pipelines_, clock_, absl::BitGenRef(random_),
-                               engine_limits(config_), catalog_.get());
   co_return absl::OkStatus();
 }
 
@@ -158,6 +144,13 @@ absl::Status Daemon::check_trust() const {
 }
 
 absl::Status Daemon::open() {
+  // Not before: a check must not touch the store of a server that runs.
+  absl::StatusOr<std::unique_ptr<Stores>> stores = Stores::open(loop_, clock_, config_);
+  if (!stores.ok()) return stores.status();
+  stores_ = *std::move(stores);
+  engine_ =
+      std::make_unique<Engine>(loop_, stores_->store(), stages_, pipelines_, clock_,
+                               absl::BitGenRef(random_), engine_limits(config_), catalog_.get());
   // Metrics first: once the front end is bound it must be served.
   absl::Status status = open_metrics();
   if (!status.ok()) return status;
@@ -194,7 +187,7 @@ std::vector<Scrape::Source> Daemon::metric_sources() {
       &add_process_metrics,
       [this](Families& out) { add_loop_metrics(loop_.stats(), out); },
       [this](Families& out) { add_engine_metrics(engine_->stats(), loop_.now(), out); },
-      [this](Families& out) { add_store_metrics(store_.stats(), out); },
+      [this](Families& out) { add_store_metrics(stores_->store().stats(), out); },
       [this](Families& out) { add_stage_metrics(stages_, out); },
       [this](Families& out) { add_plugin_metrics(stages_, out); },
       [this](Families& out) { add_reload_metrics(stages_, out); },
@@ -241,7 +234,10 @@ Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready rea
   group.spawn_named("plugins", &Daemon::run_plugins, std::ref(daemon));
   Task<void> engine = group.spawn_named("engine", &Daemon::run_engine, std::ref(daemon));
   group.spawn_named("server", &Daemon::run_server, std::ref(daemon));
-  co_await yield_now();  // they have begun
+  co_await daemon.engine_->serving();  // it has taken over what the store had
+  const uint64_t recovered = daemon.engine_->stats().recovered;
+  if (recovered > 0) log_info(str_cat("resumed ", recovered, " jobs from the store"));
+  group.spawn_named("store.health", &Daemon::watch_store, std::ref(daemon));
   if (daemon.folder_events_ != nullptr) {
     group.spawn_named("plugins.watch", &Daemon::watch_folder, std::ref(daemon));
   }
@@ -256,7 +252,29 @@ Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready rea
   co_return absl::OkStatus();
 }
 
+// A store that does not write makes a server that takes no work: load balancers must know.
+Co<absl::Status> Daemon::watch_store(Daemon& daemon) {
+  StoreHealth last = StoreHealth::kOk;
+  uint64_t damaged = 0;
+  for (;;) {
+    const StoreStats stats = daemon.stores_->store().stats();
+    if (stats.damaged > damaged) log_error(str_cat("the store: ", stats.problem));
+    damaged = stats.damaged;
+    if (stats.health != last) {
+      last = stats.health;
+      if (last == StoreHealth::kOk) {
+        log_info("the store writes again");
+      } else {
+        log_error(str_cat("the store refuses new work: ", stats.problem));
+      }
+      if (!daemon.draining_) daemon.server_->set_serving(last != StoreHealth::kStopped);
+    }
+    co_await sleep(kStoreLook);
+  }
+}
+
 Co<void> Daemon::drain(Task<void> engine) {
+  draining_ = true;
   const ShutdownConfig& times = config_.shutdown;
   log_info(str_cat("stopping: not ready any more; new jobs for another ",
                    absl::FormatDuration(times.pause), ", then ", absl::FormatDuration(times.drain),
@@ -282,6 +300,7 @@ Co<void> Daemon::close() {
   // After a part has failed there was no drain, and calls still come in: they need the loop to be
   // answered, and gRPC waits for that.
   if (server_ != nullptr) co_await server_->stop(absl::ZeroDuration());
+  if (stores_ != nullptr) co_await stores_->store().close();
   co_await stages_.close();
 }
 

@@ -1,7 +1,7 @@
 // Daemon: all parts of the server, made in the order in which they depend on each other.
 //
 //   load()   plugins, then the pipelines that use them
-//   open()   binds both addresses
+//   open()   opens the store, binds both addresses
 //   serve()  until the first signal, and through the drain after it
 //   close()  lets the plugins go
 //
@@ -20,6 +20,7 @@
 #include "services/engine/engine.h"
 #include "services/fermatad/catalog.h"
 #include "services/fermatad/plugin_admin.h"
+#include "services/fermatad/stores.h"
 #include "services/frontend/server.h"
 #include "services/metrics/http_server.h"
 #include "services/metrics/scrape.h"
@@ -27,7 +28,7 @@
 #include "services/stages/folder_watch.h"
 #include "services/stages/plugin_host.h"
 #include "services/stages/plugins_lock.h"
-#include "services/store/memory_store.h"
+#include "services/store/clock.h"
 
 namespace fermata {
 
@@ -61,6 +62,7 @@ class Daemon {
   static Co<absl::Status> serve_parts(TaskGroup& group, Daemon& daemon, Ready ready);
   static Co<absl::Status> run_engine(Daemon& daemon);
   static Co<absl::Status> run_server(Daemon& daemon);
+  static Co<absl::Status> watch_store(Daemon& daemon);
   Co<void> drain(Task<void> engine);
   static Co<absl::Status> run_plugins(Daemon& daemon);
   static Co<absl::Status> run_admin(Daemon& daemon);
@@ -79,13 +81,14 @@ class Daemon {
   std::unique_ptr<PluginAdmin> admin_;
   std::unique_ptr<PluginCatalog> catalog_;
   PipelineLibrary pipelines_;
-  MemoryStore store_;
+  std::unique_ptr<Stores> stores_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<frontend::Server> server_;
   std::shared_ptr<Scrape> scrape_;
   std::unique_ptr<MetricsServer> metrics_;
   std::vector<std::string> refusals_;
   size_t loaded_plugins_ = 0;
+  bool draining_ = false;
 };
 
 }  // namespace fermata

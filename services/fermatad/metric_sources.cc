@@ -158,6 +158,20 @@ void add_store_metrics(const StoreStats& stats, Families& out) {
             static_cast<double>(stats.finished));
   out.gauge("fermata_store_bytes", "Bytes kept, by kind.", {{"kind", "finished"}},
             static_cast<double>(stats.finished_bytes));
+  out.gauge("fermata_store_bytes", "Bytes kept, by kind.", {{"kind", "file"}},
+            static_cast<double>(stats.file_bytes));
+  out.gauge("fermata_store_bytes", "Bytes kept, by kind.", {{"kind", "log"}},
+            static_cast<double>(stats.log_bytes));
+  out.gauge("fermata_store_unwritten_jobs", "Of relaxed queues: acknowledged, not yet on disk.", {},
+            static_cast<double>(stats.unwritten));
+  out.gauge("fermata_store_stopped", "1 when the disk has failed and nothing is written, else 0.",
+            {}, stats.health == StoreHealth::kStopped ? 1 : 0);
+  out.counter("fermata_store_writes_total", "Transactions, each with one sync.", {},
+              static_cast<double>(stats.writes));
+  out.counter("fermata_store_damaged_records_total", "Records read and not given out.", {},
+              static_cast<double>(stats.damaged));
+  out.histogram("fermata_store_write_seconds", "A transaction with its sync.", {},
+                stats.write_time);
   out.counter("fermata_store_commits_total", "Batches committed.", {},
               static_cast<double>(stats.commits));
   out.counter("fermata_store_records_total", "Records in them.", {},

@@ -41,6 +41,9 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.plugins.canary.attempts, defaults.plugins.canary.attempts);
   EXPECT_EQ(config.plugins.canary.error_points, defaults.plugins.canary.error_points);
   EXPECT_EQ(config.offload_threads, defaults.offload_threads);
+  EXPECT_EQ(config.store.bytes, defaults.store.bytes);
+  EXPECT_EQ(config.store.durability, defaults.store.durability);
+  EXPECT_TRUE(config.queues.empty());
 }
 
 TEST(Config, AnEmptyFileIsAllDefaults) {
@@ -56,6 +59,7 @@ TEST(Config, TheSampleShowsTheDefaultsAndKeepsFoldersBesideIt) {
   expect_defaults(*config);
   EXPECT_EQ(config->plugins.folder, "deploy/plugins");
   EXPECT_EQ(config->pipelines_folder, "deploy/pipelines");
+  EXPECT_EQ(config->store.directory, "deploy/store");
 }
 
 TEST(Config, ReadsEveryKey) {
@@ -66,6 +70,8 @@ plugins: { folder: /p, config: { http: { max_body: 8MiB, n: [1, true] }, file: }
 pipelines: { folder: q }
 limits: { jobs: 1, bytes: 2MiB, payload: 1KiB, fan_out: 3, running: 4 }
 retention: { jobs: 5, bytes: 6KiB, age: 7s }
+store: { directory: s, bytes: 5MiB, durability: relaxed }
+queues: { a: { durability: memory }, b: { durability: durable }, c: }
 shutdown: { pause: 1s, drain: 2m }
 log: { level: debug, format: json }
 loop: io_uring
@@ -81,6 +87,11 @@ offload_threads: 2
   EXPECT_EQ(config->limits.payload, 1024u);
   EXPECT_EQ(config->limits.running, 4);
   EXPECT_EQ(config->retention.age, absl::Seconds(7));
+  EXPECT_EQ(config->store.directory, "s");
+  EXPECT_EQ(config->store.bytes, 5u << 20);
+  EXPECT_EQ(config->queues.at("a").durability, DurabilityChoice::kMemory);
+  EXPECT_EQ(config->queues.at("b").durability, DurabilityChoice::kDurable);
+  EXPECT_EQ(config->queues.at("c").durability, DurabilityChoice::kRelaxed);
   EXPECT_EQ(config->shutdown.drain, absl::Minutes(2));
   EXPECT_EQ(config->log.level, LogLevel::kDebug);
   EXPECT_EQ(config->log.format, LogFormat::kJson);
@@ -150,6 +161,12 @@ TEST(Config, MistakesNameTheirPlace) {
   EXPECT_EQ(error("plugins: { config: [] }\n"),
             "fermata.yaml:1:20: plugins.config, expected a mapping of plugin names to their "
             "configuration, got a list");
+  EXPECT_EQ(error("queues: { a: { durability: relaxed } }\n"),
+            "fermata.yaml:1:14: queues.a.durability, expected memory, because there is no "
+            "store.directory to keep jobs in, got a mapping");
+  EXPECT_EQ(error("store: { durability: sure }\n"),
+            "fermata.yaml:1:22: store.durability, expected durable or relaxed or memory, got "
+            "'sure'");
   EXPECT_EQ(error("shutdown: 5\n"), "fermata.yaml:1:11: shutdown, expected a mapping, got '5'");
 }
 
