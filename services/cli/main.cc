@@ -8,6 +8,7 @@
 #include "services/cli/options.h"
 #include "services/cli/plugin_group.h"
 #include "services/cli/session.h"
+#include "services/cli/store_command.h"
 
 namespace fermata::cli {
 namespace {
@@ -32,6 +33,8 @@ ExitCode dispatch(Session& session) {
       return pipelines_command(session);
     case Command::kPlugins:
       return plugins_command(session);
+    case Command::kStore:
+      return store_command(session.options);
   }
   return ExitCode::kInternal;
 }
@@ -73,6 +76,7 @@ ExitCode fermata_main(int argc, char** argv) {
       argc, argv, {environment_value("FERMATA_SERVER"), environment_value("FERMATA_CONFIG")});
   if (const auto* stop = std::get_if<ParseStop>(&parsed)) return print_stop(*stop);
   Options options = std::get<Options>(std::move(parsed));
+  if (options.command == Command::kStore) return store_command(options);
   if (options.local.enabled) return run_locally(std::move(options));
   const std::string server = options.server;
   Session session(std::move(options), server, Session::connect(server));

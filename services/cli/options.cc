@@ -113,6 +113,21 @@ void add_job(CLI::App* app, Options* options, bool many) {
   if (!many) option->expected(1);
 }
 
+void add_store(CLI::App* app, StoreOptions* store) {
+  app->add_option(
+         "action", store->action,
+         "verify: read and check everything; stats: what is in it; backup: copy it, also "
+         "while a server runs; restore: copy a backup to where there is no store; compact: "
+         "give free space back, without a server")
+      ->required()
+      ->type_name("ACTION")
+      ->check(CLI::IsMember({"verify", "stats", "backup", "restore", "compact"}));
+  app->add_option("directory", store->directory, "store.directory of fermata.yaml, or a backup")
+      ->required()
+      ->type_name("DIR");
+  app->add_option("target", store->target, "where backup and restore copy it")->type_name("TO");
+}
+
 void add_global(CLI::App* app, Options* options) {
   app->add_option("--server", options->server, "host:port or unix:/path")
       ->type_name("ADDRESS")
@@ -136,7 +151,7 @@ std::string in_quotes(std::string_view value) {
 const std::vector<std::string>& command_names() {
   static const std::vector<std::string> kNames = {"run",     "submit", "get",    "list",
                                                   "watch",   "cancel", "delete", "pipelines",
-                                                  "plugins", "plugin"};
+                                                  "plugins", "plugin", "store"};
   return kNames;
 }
 
@@ -160,6 +175,14 @@ std::string contradiction(const Options& options) {
   const LocalOptions& local = options.local;
   if (!local.enabled && !(local.plugins + local.pipelines).empty()) {
     return "--plugins and --pipelines need --local: a server has its own";
+  }
+  const StoreOptions& store = options.store;
+  const bool copies = store.action == "backup" || store.action == "restore";
+  if (copies && store.target.empty()) {
+    return cat("store ", store.action, " needs two directories: from where, and to where");
+  }
+  if (!copies && !store.target.empty()) {
+    return cat("store ", store.action, " needs one directory, got '", store.target, "' too");
   }
   if (options.only_result && options.only_input) {
     return "--result and --input exclude each other";
@@ -213,6 +236,8 @@ std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv
       ->type_name("NAME")
       ->expected(0, 1);
   command(Command::kPlugins, "plugins", "show the server's plugins, the refused ones too");
+  add_store(command(Command::kStore, "store", "look after a store's directory, without a server"),
+            &options.store);
 
   try {
     app.parse(argc, argv);

@@ -15,7 +15,18 @@
 
 namespace fermata::cli {
 
-enum class Command { kRun, kSubmit, kGet, kList, kWatch, kCancel, kDelete, kPipelines, kPlugins };
+enum class Command {
+  kRun,
+  kSubmit,
+  kGet,
+  kList,
+  kWatch,
+  kCancel,
+  kDelete,
+  kPipelines,
+  kPlugins,
+  kStore
+};
 
 // What to run and how: `run` and `submit`.
 struct WorkOptions {
@@ -46,6 +57,12 @@ struct ListOptions {
   int limit = 20;
 };
 
+struct StoreOptions {
+  std::string action;  // verify, stats, backup, restore, compact
+  std::string directory;
+  std::string target;  // of backup and restore
+};
+
 struct Options {
   Command command = Command::kList;
   std::string server;
@@ -55,6 +72,7 @@ struct Options {
   WorkOptions work;
   LocalOptions local;
   ListOptions list;
+  StoreOptions store;
   std::vector<std::string> names;  // jobs of get, watch, cancel, delete; the pipeline of pipelines
   int64_t after_sequence = 0;
   bool only_result = false;

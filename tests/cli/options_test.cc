@@ -29,6 +29,18 @@ ParseStop refused(std::vector<const char*> arguments) {
   return std::holds_alternative<ParseStop>(result) ? std::get<ParseStop>(result) : ParseStop();
 }
 
+TEST(Options, StoreTakesAnActionAndTheDirectoriesItNeeds) {
+  const Options options = parsed({"store", "backup", "/from", "/to"});
+  EXPECT_EQ(options.command, Command::kStore);
+  EXPECT_EQ(options.store.action, "backup");
+  EXPECT_EQ(options.store.directory, "/from");
+  EXPECT_EQ(options.store.target, "/to");
+  EXPECT_EQ(parsed({"store", "verify", "/from"}).store.action, "verify");
+  EXPECT_THAT(refused({"store", "backup", "/from"}).text, HasSubstr("needs two directories"));
+  EXPECT_THAT(refused({"store", "verify", "/a", "/b"}).text, HasSubstr("needs one directory"));
+  EXPECT_THAT(refused({"store", "destroy", "/a"}).text, HasSubstr("destroy"));
+}
+
 TEST(Options, RunTakesAllThatDescribesAJob) {
   const Options options =
       parsed({"run", "scrape", "-i", "{}", "--set", "a=1", "--set", "b=x=y", "-l", "tenant=acme",
