@@ -14,12 +14,15 @@ import tempfile
 OUTSTANDING = [1, 16, 64]
 RATE = 200  # jobs a second for the latency case
 
-# (name, method, mode, number): the echo case of the same mode and number is what it is compared with.
-CASES = [("%s, %d outstanding" % (label, n), method, "outstanding", n)
-         for n in OUTSTANDING
-         for label, method in (("echo", "echo"), ("submit", "submit"), ("run a no-op job", "run"))]
-CASES += [("%s at %d/s" % (label, RATE), method, "rate", RATE)
-          for label, method in (("echo", "echo"), ("submit", "submit"), ("run a no-op job", "run"))]
+# (what, method, server): the echo case of the same mode and number is what it is compared with.
+KINDS = [("echo", "echo", "echo"), ("submit", "submit", "fermatad"),
+         ("durable submit", "submit", "durable"), ("run a no-op job", "run", "fermatad")]
+# (name, method, server, mode, number)
+CASES = [("%s, %d outstanding" % (label, n), method, server, "outstanding", n)
+         for n in OUTSTANDING for label, method, server in KINDS]
+CASES += [("%s at %d/s" % (label, RATE), method, server, "rate", RATE)
+          for label, method, server in KINDS]
+DURABLE_REQUIRED = 0.8  # of the same server's memory mode, at 64 outstanding
 
 
 def built(path):
@@ -42,8 +45,9 @@ def program(command, pattern):
 
 
 @contextlib.contextmanager
-def fermatad():
-    folder = tempfile.mkdtemp(prefix="fermata-bench-")
+def fermatad(durable=False):
+    # Not on /tmp, which may be memory: syncs must cost what they cost.
+    folder = tempfile.mkdtemp(prefix="fermata-bench-", dir="/var/tmp")
     try:
         os.mkdir(os.path.join(folder, "plugins"))
         for name in ("time", "json"):
@@ -54,7 +58,8 @@ def fermatad():
             # Retention as by default but in count: what is measured must not grow with the run.
             out.write('listen: "127.0.0.1:0"\nmetrics: "127.0.0.1:0"\n'
                       "plugins: { folder: plugins }\nlog: { level: warning }\n"
-                      "retention: { jobs: 20000 }\n")
+                      "retention: { jobs: 20000 }\n"
+                      + ("store: { directory: store }\n" if durable else ""))
         command = [built("services/fermatad/fermatad"), "--config", config]
         with program(command, r"gRPC on (\S+?),") as (process, address):
             yield process, address
@@ -90,8 +95,8 @@ def rounds(arguments, servers):
     samples = {case[0]: [] for case in CASES}
     for number in range(arguments.repeat + 1):
         warm_up = number == 0
-        for name, method, mode, amount in CASES:
-            process, address = servers["echo" if method == "echo" else "fermatad"]
+        for name, method, server, mode, amount in CASES:
+            process, address = servers[server]
             seconds = 0.3 if warm_up else arguments.seconds
             numbers = measure(address, process.pid, method, mode, amount, seconds)
             if not warm_up:
@@ -107,7 +112,8 @@ def medians(samples):
 
 
 def echo_of(name):
-    return name.replace("run a no-op job", "echo").replace("submit", "echo")
+    return (name.replace("run a no-op job", "echo").replace("durable submit", "echo")
+            .replace("submit", "echo"))
 
 
 def table(result):
@@ -127,11 +133,16 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the median is shown")
     arguments = parser.parse_args()
-    with program([built("tests/bench/grpc/echo_server")], r"(\S+)") as echo, fermatad() as daemon:
-        samples = rounds(arguments, {"echo": echo, "fermatad": daemon})
+    with program([built("tests/bench/grpc/echo_server")], r"(\S+)") as echo, \
+            fermatad() as daemon, fermatad(durable=True) as durable:
+        samples = rounds(arguments, {"echo": echo, "fermatad": daemon, "durable": durable})
         memory = peak_bytes(daemon[0].pid)
     result = medians(samples)
     print("\n".join(table(result)))
+    memory_mode, on_disk = (result["%s, 64 outstanding" % kind]["per_second"]
+                            for kind in ("submit", "durable submit"))
+    print("durable to memory mode, 64 outstanding: %.2f, required %.1f" % (
+        on_disk / memory_mode, DURABLE_REQUIRED))
     print("fermatad's peak memory: %.0f MiB; %d CPUs; load before and after matters: %.1f now" % (
         memory / 2**20, os.cpu_count(), os.getloadavg()[0]))
     if arguments.json:
