@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "absl/strings/numbers.h"
+#include "services/config/config_security.h"
+#include "services/config/secrets.h"
 #include "services/config/str_cat.h"
 #include "services/config/utf8.h"
 #include "services/config/yaml_reader.h"
@@ -107,6 +109,10 @@ void read_limits(YamlReader limits, LimitsConfig& out) {
   out.payload = limits.bytes("payload", out.payload, {1, 1024 * kMiB});
   out.fan_out = limits.integer("fan_out", out.fan_out, {1, 10 * kMillion});
   out.running = limits.integer("running", out.running, {1, 10 * kMillion});
+  out.calls = limits.integer("calls", out.calls, {1, 10 * kMillion});
+  out.watchers = limits.integer("watchers", out.watchers, {0, 10 * kMillion});
+  out.call_bytes = limits.bytes("call_bytes", out.call_bytes, {kMiB, kMiB << 20});
+  out.transport_bytes = limits.bytes("transport_bytes", out.transport_bytes, {kMiB, kMiB << 20});
   if (out.payload > out.bytes) {
     const YamlNode* node = limits.find("payload");
     if (node == nullptr) node = limits.find("bytes");
@@ -186,6 +192,7 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   absl::StatusOr<YamlFile> file = parse_yaml(text, filename);
   if (!file.ok()) return file.status();
   YamlErrors errors(filename);
+  file->root = resolve_secrets(file->root, errors, &config.secrets);
   YamlReader reader(errors, *file->root, "");
   config.listen = address(reader, "listen", config.listen, true, false);
   config.metrics = address(reader, "metrics", config.metrics, false, true);
@@ -193,6 +200,13 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   YamlReader pipelines = reader.child("pipelines");
   config.pipelines_folder = pipelines.text("folder", config.pipelines_folder);
   pipelines.finish();
+  read_tls(reader.child("tls"), config.tls);
+  read_auth(reader.child("auth"), config.auth);
+  read_audit(reader.child("audit"), config.audit);
+  read_connections(reader.child("connections"), config.connections);
+  config.allow_insecure_public =
+      reader.boolean("allow_insecure_public", config.allow_insecure_public);
+  check_public(reader, config);
   read_limits(reader.child("limits"), config.limits);
   read_retention(reader.child("retention"), config.retention);
   read_store(reader.child("store"), config.store);
@@ -234,6 +248,11 @@ absl::StatusOr<Config> load_config(const std::string& path) {
   }
   config->pipelines_folder = below(path, config->pipelines_folder);
   config->store.directory = below(path, config->store.directory);
+  for (std::string* file : {&config->tls.certificate, &config->tls.key, &config->tls.client_ca,
+                            &config->auth.tokens_file}) {
+    *file = below(path, *file);
+  }
+  if (config->audit.to != "stderr") config->audit.to = below(path, config->audit.to);
   return config;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 // fermata.yaml as a typed value. Every key is optional; an unknown key, a wrong type or an absurd
-// number is an error that names file:line:column. deploy/fermata.yaml shows every key with its
-// default. Read once at start by fermatad, then constant: any thread may read it.
+// number is an error that names file:line:column. Any text may hold ${file:/path} and ${env:NAME},
+// see secrets.h; an address that others can reach needs TLS and a check of who calls.
+// deploy/fermata.yaml shows every key with its default. Read once at start by fermatad, then
+// constant: any thread may read it.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,11 +43,40 @@ struct PluginsConfig {
 };
 
 struct LimitsConfig {
-  int64_t jobs = 100000;                 // unfinished jobs held
-  uint64_t bytes = uint64_t{1} << 30;    // payloads and results of unfinished jobs
-  uint64_t payload = uint64_t{4} << 20;  // one job's input
-  int64_t fan_out = 10000;               // items of one `each`
-  int64_t running = 10000;               // jobs running at once
+  int64_t jobs = 100000;                           // unfinished jobs held
+  uint64_t bytes = uint64_t{1} << 30;              // payloads and results of unfinished jobs
+  uint64_t payload = uint64_t{4} << 20;            // one job's input
+  int64_t fan_out = 10000;                         // items of one `each`
+  int64_t running = 10000;                         // jobs running at once
+  int64_t calls = 20000;                           // RPCs in progress, those that wait for jobs too
+  int64_t watchers = 10000;                        // of these, streams of events
+  uint64_t call_bytes = uint64_t{256} << 20;       // requests not yet taken, answers not yet sent
+  uint64_t transport_bytes = uint64_t{512} << 20;  // buffers of all connections
+};
+
+struct ConnectionsConfig {
+  int64_t streams = 4096;  // calls at once on one connection; more wait in the client
+  absl::Duration handshake = absl::Seconds(10);
+  absl::Duration idle = absl::Minutes(15);        // without a call, then it is closed
+  absl::Duration age = absl::InfiniteDuration();  // then it is closed when its calls have ended
+};
+
+// PEM files, read again when they change.
+struct TlsConfig {
+  std::string certificate;  // the chain, the server's own first; "": no TLS
+  std::string key;
+  std::string client_ca;  // "": clients are not asked for a certificate
+  bool require_client_certificate = false;
+};
+
+struct AuthConfig {
+  std::string tokens_file;  // "": nobody is asked who they are
+};
+
+struct AuditConfig {
+  std::string to;                            // a file, "stderr", or "": no audit log
+  uint64_t file_bytes = uint64_t{64} << 20;  // then a new file is begun
+  int64_t files = 4;                         // kept, the one being written among them
 };
 
 struct RetentionConfig {  // of finished jobs
@@ -92,6 +123,11 @@ struct Config {
   std::string metrics = "127.0.0.1:9464";  // host:port; "": no metrics endpoint
   PluginsConfig plugins;
   std::string pipelines_folder;  // "": no named pipelines
+  bool allow_insecure_public = false;
+  TlsConfig tls;
+  AuthConfig auth;
+  AuditConfig audit;
+  ConnectionsConfig connections;
   LimitsConfig limits;
   RetentionConfig retention;
   StoreConfig store;
@@ -100,6 +136,7 @@ struct Config {
   LogConfig log;
   LoopChoice loop = LoopChoice::kAuto;
   int offload_threads = 4;
+  std::vector<std::string> secrets;  // every text that came from a reference, for redactor.h
 };
 
 // `text` as if it were the file `filename`. Folders that are relative stay as they are written.

@@ -169,7 +169,7 @@ int YamlReader::choose(std::string_view key, const std::vector<std::string>& nam
     if (node->scalar == names[i]) return static_cast<int>(i);
   }
   errors_->add(node->mark, path_of(key), expected,
-               node->describe() + did_you_mean(node->scalar, names));
+               node->describe() + (node->secret ? "" : did_you_mean(node->scalar, names)));
   return -1;
 }
 

@@ -238,6 +238,7 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 std::string YamlNode::describe() const {
   if (kind == Kind::kMapping) return "a mapping";
   if (kind == Kind::kSequence) return "a list";
+  if (secret) return "a secret";
   if (is_null()) return "nothing";
   return str_cat("'", utf8_preview(scalar, 40), "'");
 }

@@ -39,13 +39,14 @@ struct YamlNode {
   YamlMark mark;
   std::string scalar;
   bool quoted = false;  // "5" is text, 5 is a number
+  bool secret = false;  // came from a reference (secrets.h): messages never show it
   std::vector<std::shared_ptr<const YamlNode>> items;
   std::vector<YamlMember> members;
   size_t expanded = 1;  // nodes below and with this one, aliases counted in full
 
   bool is_null() const;
   const YamlNode* find(std::string_view key) const;  // null: no such member
-  // "a mapping", "a list", "null", "'5s'": for messages.
+  // "a mapping", "a list", "nothing", "a secret", "'5s'": for messages.
   std::string describe() const;
 };
 

@@ -44,6 +44,22 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.store.bytes, defaults.store.bytes);
   EXPECT_EQ(config.store.durability, defaults.store.durability);
   EXPECT_TRUE(config.queues.empty());
+  EXPECT_EQ(config.allow_insecure_public, defaults.allow_insecure_public);
+  EXPECT_EQ(config.tls.certificate, "");
+  EXPECT_EQ(config.tls.key, "");
+  EXPECT_EQ(config.tls.client_ca, "");
+  EXPECT_EQ(config.auth.tokens_file, "");
+  EXPECT_EQ(config.audit.to, "");
+  EXPECT_EQ(config.audit.file_bytes, defaults.audit.file_bytes);
+  EXPECT_EQ(config.audit.files, defaults.audit.files);
+  EXPECT_EQ(config.connections.streams, defaults.connections.streams);
+  EXPECT_EQ(config.connections.handshake, defaults.connections.handshake);
+  EXPECT_EQ(config.connections.idle, defaults.connections.idle);
+  EXPECT_EQ(config.connections.age, defaults.connections.age);
+  EXPECT_EQ(config.limits.calls, defaults.limits.calls);
+  EXPECT_EQ(config.limits.watchers, defaults.limits.watchers);
+  EXPECT_EQ(config.limits.call_bytes, defaults.limits.call_bytes);
+  EXPECT_EQ(config.limits.transport_bytes, defaults.limits.transport_bytes);
 }
 
 TEST(Config, AnEmptyFileIsAllDefaults) {
@@ -172,7 +188,7 @@ TEST(Config, MistakesNameTheirPlace) {
 
 TEST(Config, AddressesAreHostAndPort) {
   for (std::string good :
-       {"127.0.0.1:0", "localhost:7450", "0.0.0.0:65535", "'[::1]:7450'", "unix:/tmp/x.sock"}) {
+       {"127.0.0.1:0", "localhost:7450", "127.0.0.2:65535", "'[::1]:7450'", "unix:/tmp/x.sock"}) {
     EXPECT_EQ(error("listen: " + good + "\n"), "") << good;
   }
   for (std::string bad : {"7450", ":7450", "localhost", "localhost:", "a:b", "a:65536", "a:-1",
