@@ -27,7 +27,8 @@ Examples:
 
 Exit codes: 0 done, or the job succeeded; 1 the job failed; 2 wrong usage; 3 the job was cancelled;
 4 its timeout passed; 5 the server refused the request; 6 no server; 7 a defect; 130 interrupted.
-Environment: FERMATA_SERVER, FERMATA_CONFIG, NO_COLOR.)";
+Environment: FERMATA_SERVER, FERMATA_CONFIG, FERMATA_TOKEN, FERMATA_TOKEN_FILE, FERMATA_TLS_CA,
+FERMATA_TLS_CERT, FERMATA_TLS_KEY, NO_COLOR.)";
 
 // CLI11 keeps what a validator returns: an empty string means fine.
 std::string check_duration(std::string& text) {
@@ -144,6 +145,28 @@ void add_global(CLI::App* app, Options* options) {
       ->default_str("auto");
 }
 
+void add_connection(CLI::App* app, ConnectionOptions* connection) {
+  const auto file = [&](const char* name, std::string& value, const char* about) {
+    app->add_option(name, value, about)->type_name("FILE");
+  };
+  app->add_flag("--tls", connection->tls, "TLS, by the system's certificate authorities");
+  file("--tls-ca", connection->tls_ca, "TLS, by the authorities in this PEM file");
+  file("--tls-cert", connection->tls_cert, "this client's certificate; with --tls-key");
+  file("--tls-key", connection->tls_key, "its private key");
+  file("--token-file", connection->token_file, "a file with the token to send");
+}
+
+void add_token(CLI::App* app, TokenOptions* token) {
+  CLI::App* fresh = app->add_subcommand("new", "make a token: print it, and its entry");
+  app->require_subcommand(1);
+  fresh->fallthrough();
+  fresh->add_option("--principal", token->principal, "who will use it")
+      ->required()
+      ->type_name("NAME");
+  fresh->add_option("--queue", token->queue, "the queue of its first grant")->type_name("GLOB");
+  fresh->add_option("--expires", token->expires, "as in 2027-01-31T00:00:00Z")->type_name("TIME");
+}
+
 std::string in_quotes(std::string_view value) {
   return cat("\"", absl::StrReplaceAll(std::string(value), {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
 }
@@ -151,7 +174,7 @@ std::string in_quotes(std::string_view value) {
 const std::vector<std::string>& command_names() {
   static const std::vector<std::string> kNames = {"run",     "submit", "get",    "list",
                                                   "watch",   "cancel", "delete", "pipelines",
-                                                  "plugins", "plugin", "store"};
+                                                  "plugins", "plugin", "store",  "token"};
   return kNames;
 }
 
@@ -159,7 +182,9 @@ const std::vector<std::string>& command_names() {
 std::string unknown_command(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--server" || word == "--color") {
+    const bool takes_value = word == "--server" || word == "--color" || word == "--token-file" ||
+                             word.rfind("--tls-", 0) == 0;
+    if (takes_value) {
       ++i;
     } else if (word.empty() || word[0] != '-') {
       const auto& known = command_names();
@@ -184,6 +209,10 @@ std::string contradiction(const Options& options) {
   if (!copies && !store.target.empty()) {
     return cat("store ", store.action, " needs one directory, got '", store.target, "' too");
   }
+  const ConnectionOptions& connection = options.connection;
+  if (connection.tls_cert.empty() != connection.tls_key.empty()) {
+    return "--tls-cert and --tls-key go together";
+  }
   if (options.only_result && options.only_input) {
     return "--result and --input exclude each other";
   }
@@ -196,6 +225,7 @@ std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv
                                                const OptionsEnvironment& environment) {
   Options options;
   options.server = environment.server.empty() ? kDefaultServer : environment.server;
+  options.connection = environment.connection;
   std::string timeout;
 
   CLI::App app("fermata: submit jobs to fermatad, watch them, stop them", "fermata");
@@ -204,6 +234,7 @@ std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv
   app.require_subcommand(1);
   app.fallthrough();
   add_global(&app, &options);
+  add_connection(&app, &options.connection);
   const auto command = [&](Command value, const char* name, const char* about) {
     CLI::App* sub = app.add_subcommand(name, about);
     sub->fallthrough();
@@ -239,6 +270,8 @@ std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv
   add_store(command(Command::kStore, "store", "look after a store's directory, without a server"),
             &options.store);
 
+  add_token(command(Command::kTokenNew, "token", "make tokens for callers"), &options.token);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
@@ -253,6 +286,8 @@ std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv
   }
   if (!timeout.empty()) options.work.timeout = *parse_duration(timeout);
   if (options.local.config.empty()) options.local.config = environment.config;
+  ConnectionOptions& connection = options.connection;
+  connection.tls |= !connection.tls_ca.empty() || !connection.tls_cert.empty();
   if (const std::string wrong = contradiction(options); !wrong.empty()) {
     return ParseStop{ExitCode::kUsage, cat("fermata: ", wrong, "\n")};
   }

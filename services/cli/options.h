@@ -25,7 +25,25 @@ enum class Command {
   kDelete,
   kPipelines,
   kPlugins,
-  kStore
+  kStore,
+  kTokenNew,
+};
+
+// How to reach the server, and as whom.
+struct ConnectionOptions {
+  bool tls = false;      // set by any of the next three, too
+  std::string tls_ca;    // PEM; "": the system's authorities
+  std::string tls_cert;  // PEM, the client's own; with tls_key
+  std::string tls_key;
+  std::string token_file;  // "": `token`
+  std::string token;       // from the environment only: the command line is seen by everybody
+};
+
+// `token new`.
+struct TokenOptions {
+  std::string principal;
+  std::string queue;
+  std::string expires;  // RFC 3339; "": never
 };
 
 // What to run and how: `run` and `submit`.
@@ -69,6 +87,8 @@ struct Options {
   bool json = false;
   bool quiet = false;
   ColorMode color = ColorMode::kAuto;
+  ConnectionOptions connection;
+  TokenOptions token;
   WorkOptions work;
   LocalOptions local;
   ListOptions list;
@@ -91,6 +111,8 @@ inline constexpr char kDefaultServer[] = "127.0.0.1:7450";
 struct OptionsEnvironment {
   std::string server;  // FERMATA_SERVER
   std::string config;  // FERMATA_CONFIG
+  // FERMATA_TLS_CA, FERMATA_TLS_CERT, FERMATA_TLS_KEY, FERMATA_TOKEN_FILE, FERMATA_TOKEN
+  ConnectionOptions connection = {};
 };
 
 std::variant<Options, ParseStop> parse_options(int argc, const char* const* argv,

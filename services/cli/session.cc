@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include "absl/time/clock.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "services/cli/cat.h"
 #include "services/cli/rpc_error.h"
 
@@ -20,13 +18,6 @@ Session::Session(Options options_in, std::string server_in,
       jobs(v1::Jobs::NewStub(channel)),
       pipelines(v1::Pipelines::NewStub(channel)),
       plugins(v1::Plugins::NewStub(channel)) {}
-
-std::shared_ptr<grpc::Channel> Session::connect(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetMaxSendMessageSize(-1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
 
 ExitCode Session::fail(const grpc::Status& status) {
   const RpcError error = describe(status, server);

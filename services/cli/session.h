@@ -30,10 +30,6 @@ struct Session {
   std::unique_ptr<v1::Pipelines::Stub> pipelines;
   std::unique_ptr<v1::Plugins::Stub> plugins;
 
-  // A live connection to `address`: no limit on message size, since results may be large and the
-  // server has its own.
-  static std::shared_ptr<grpc::Channel> connect(const std::string& address);
-
   // Each tells on stderr (with --json on stdout too) and gives the exit code to end with.
   ExitCode fail(const grpc::Status& status);
   ExitCode fail_usage(const absl::Status& status);

@@ -136,5 +136,30 @@ TEST(JobStates, AreThoseOfTheApi) {
   EXPECT_EQ(job_states().size(), static_cast<size_t>(v1::Job::State_ARRAYSIZE - 1));
 }
 
+TEST(Options, AnyFileForTlsMeansTls) {
+  EXPECT_FALSE(parsed({"plugins"}).connection.tls);
+  EXPECT_TRUE(parsed({"--tls", "plugins"}).connection.tls);
+  EXPECT_TRUE(parsed({"plugins", "--tls-ca", "ca.pem"}).connection.tls);
+  OptionsEnvironment environment;
+  environment.connection.tls_ca = "env.pem";
+  environment.connection.token = "t";
+  EXPECT_EQ(parsed({"plugins"}, environment).connection.tls_ca, "env.pem");
+  EXPECT_EQ(parsed({"plugins"}, environment).connection.token, "t");
+  EXPECT_EQ(parsed({"--tls-ca", "ca.pem", "plugins"}, environment).connection.tls_ca, "ca.pem");
+  EXPECT_THAT(refused({"--tls-cert", "c.pem", "plugins"}).text, HasSubstr("--tls-key"));
+}
+
+TEST(Options, ATokenCannotBeGivenOnTheCommandLine) {
+  EXPECT_EQ(refused({"--token", "t", "plugins"}).code, ExitCode::kUsage);
+}
+
+TEST(Options, TokenNewWantsAPrincipal) {
+  const Options options = parsed({"token", "new", "--principal", "team-a"});
+  EXPECT_EQ(options.command, Command::kTokenNew);
+  EXPECT_EQ(options.token.principal, "team-a");
+  EXPECT_THAT(refused({"token", "new"}).text, HasSubstr("--principal"));
+  EXPECT_EQ(refused({"token"}).code, ExitCode::kUsage);
+}
+
 }  // namespace
 }  // namespace fermata::cli
