@@ -10,6 +10,7 @@
 #include "services/fermatad/log.h"
 #include "services/fermatad/metric_sources.h"
 #include "services/fermatad/plugin_metric_source.h"
+#include "services/fermatad/server_options.h"
 #include "services/fermatad/signals.h"
 #include "services/fermatad/version.h"
 
@@ -91,7 +92,11 @@ std::string bound(const std::string& address, int port) {
 }  // namespace
 
 Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir)
-    : loop_(loop), config_(config), clock_(loop), stages_(loop, plugin_options(private_dir)) {}
+    : loop_(loop),
+      config_(config),
+      clock_(loop),
+      stages_(loop, plugin_options(private_dir)),
+      redactor_(config.secrets) {}
 
 Daemon::~Daemon() = default;
 
@@ -143,6 +148,10 @@ absl::Status Daemon::check_trust() const {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::check_files() const {
+  return frontend::CredentialFiles::open(server_options(config_).credentials).status();
+}
+
 absl::Status Daemon::open() {
   // Not before: a check must not touch the store of a server that runs.
   absl::StatusOr<std::unique_ptr<Stores>> stores = Stores::open(loop_, clock_, config_);
@@ -154,11 +163,8 @@ absl::Status Daemon::open() {
   // Metrics first: once the front end is bound it must be served.
   absl::Status status = open_metrics();
   if (!status.ok()) return status;
-  frontend::ServerOptions options;
-  options.listen = config_.listen;
-  options.limits.payload = config_.limits.payload;
-  absl::StatusOr<std::unique_ptr<frontend::Server>> server =
-      frontend::Server::start(loop_, frontend::Backend{*engine_, pipelines_, stages_}, options);
+  absl::StatusOr<std::unique_ptr<frontend::Server>> server = frontend::Server::start(
+      loop_, frontend::Backend{*engine_, pipelines_, stages_}, server_options(config_));
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   if (config_.plugins.admin.empty()) return absl::OkStatus();
@@ -192,7 +198,9 @@ std::vector<Scrape::Source> Daemon::metric_sources() {
       [this](Families& out) { add_plugin_metrics(stages_, out); },
       [this](Families& out) { add_reload_metrics(stages_, out); },
       [this](Families& out) {
-        if (server_ != nullptr) add_rpc_metrics(server_->counters(), out);
+        if (server_ == nullptr) return;
+        add_rpc_metrics(server_->counters(), out);
+        add_guard_metrics(server_->guard(), server_->door(), out);
       },
   };
 }

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "services/async/async.h"
 #include "services/config/config.h"
+#include "services/config/redactor.h"
 #include "services/engine/engine.h"
 #include "services/fermatad/catalog.h"
 #include "services/fermatad/plugin_admin.h"
@@ -44,6 +45,8 @@ class Daemon {
   Co<absl::Status> load();
   const std::vector<std::string>& refusals() const { return refusals_; }
 
+  // For --check: the files that open() will read, without binding anything.
+  absl::Status check_files() const;
   absl::Status open();
 
   // Calls `ready` once clients are answered.
@@ -55,6 +58,8 @@ class Daemon {
 
   // One line for people: the addresses, and what was loaded. After open().
   std::string greeting() const;
+  // Takes the configuration's secrets out of a text.
+  const Redactor& redactor() const { return redactor_; }
   size_t plugin_count() const { return loaded_plugins_; }
   size_t pipeline_count() const { return pipelines_.size(); }
 
@@ -86,6 +91,7 @@ class Daemon {
   std::unique_ptr<frontend::Server> server_;
   std::shared_ptr<Scrape> scrape_;
   std::unique_ptr<MetricsServer> metrics_;
+  const Redactor redactor_;
   std::vector<std::string> refusals_;
   size_t loaded_plugins_ = 0;
   bool draining_ = false;

@@ -6,6 +6,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "services/config/json.h"
+#include "services/config/redactor.h"
 #include "spdlog/pattern_formatter.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -40,6 +41,14 @@ class QuotedMessage : public spdlog::custom_flag_formatter {
   }
 };
 
+// Written once, before any other thread logs.
+Redactor& redactor() {
+  static Redactor instance;
+  return instance;
+}
+
+std::string clean(std::string_view message) { return redactor().redact(std::string(message)); }
+
 void from_grpc(gpr_log_func_args* args) {
   const std::string message = std::string("grpc: ") + args->message;
   if (args->severity == GPR_LOG_SEVERITY_ERROR) {
@@ -55,7 +64,8 @@ void from_protobuf(google::protobuf::LogLevel, const char*, int, const std::stri
 
 }  // namespace
 
-void set_up_log(const LogConfig& config) {
+void set_up_log(const LogConfig& config, const std::vector<std::string>& secrets) {
+  redactor() = Redactor(secrets);
   auto logger = std::make_shared<spdlog::logger>("fermatad",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
@@ -71,9 +81,9 @@ void set_up_log(const LogConfig& config) {
   google::protobuf::SetLogHandler(&from_protobuf);
 }
 
-void log_debug(std::string_view message) { spdlog::debug("{}", message); }
-void log_info(std::string_view message) { spdlog::info("{}", message); }
-void log_warning(std::string_view message) { spdlog::warn("{}", message); }
-void log_error(std::string_view message) { spdlog::error("{}", message); }
+void log_debug(std::string_view message) { spdlog::debug("{}", clean(message)); }
+void log_info(std::string_view message) { spdlog::info("{}", clean(message)); }
+void log_warning(std::string_view message) { spdlog::warn("{}", clean(message)); }
+void log_error(std::string_view message) { spdlog::error("{}", clean(message)); }
 
 }  // namespace fermata

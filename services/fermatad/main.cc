@@ -2,7 +2,11 @@
 //
 // Exit codes: 0 ended as asked, or the check found nothing; 1 could not start, or failed; 2 bad
 // arguments or configuration; 130 second signal; 131 the drain got stuck.
+#include <sys/resource.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -40,7 +44,9 @@ std::string text_of(const absl::Status& status) {
 // Loads everything and says what it found.
 Co<absl::Status> check(Daemon& daemon) {
   absl::Status status = co_await daemon.load();
-  for (const std::string& refusal : daemon.refusals()) complain(refusal);
+  const Redactor& redactor = daemon.redactor();
+  for (const std::string& refusal : daemon.refusals()) complain(redactor.redact(refusal));
+  if (status.ok()) status = daemon.check_files();
   co_await daemon.close();
   if (!status.ok()) co_return status;
   say(str_cat("plugins: ", daemon.plugin_count(), " loaded, ", daemon.refusals().size(),
@@ -60,6 +66,16 @@ Co<absl::Status> serve(Daemon& daemon) {
   if (status.ok()) status = co_await daemon.serve(&greet);
   co_await daemon.close();
   co_return status;
+}
+
+// Each connection and each stage's socket needs one. Services are often started with 1024.
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    log_warning(str_cat("cannot raise the limit on descriptors: ", std::strerror(errno)));
+  }
 }
 
 std::unique_ptr<KernelLoop> loop_for(const Config& config) {
@@ -116,7 +132,8 @@ int fermatad_main(int argc, char** argv) {
     complain(text_of(config.status()));
     return kBadUse;
   }
-  set_up_log(config->log);
+  set_up_log(config->log, config->secrets);
+  raise_descriptor_limit();
   return run_with(*config, only_check);
 }
 

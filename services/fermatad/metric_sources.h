@@ -6,7 +6,9 @@
 
 #include "services/async/loop.h"
 #include "services/engine/engine_stats.h"
+#include "services/frontend/front_door.h"
 #include "services/frontend/rpc_counters.h"
+#include "services/frontend/rpc_hub.h"
 #include "services/metrics/families.h"
 #include "services/stages/stages.h"
 #include "services/store/job_store.h"
@@ -20,5 +22,7 @@ void add_engine_metrics(const EngineStats& stats, absl::Time now, Families& fami
 void add_store_metrics(const StoreStats& stats, Families& families);
 void add_stage_metrics(const Stages& stages, Families& families);
 void add_rpc_metrics(const frontend::RpcCounters& counters, Families& families);
+void add_guard_metrics(const frontend::Guard& guard, const frontend::DoorCounters& door,
+                       Families& families);
 
 }  // namespace fermata

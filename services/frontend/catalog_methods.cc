@@ -65,13 +65,13 @@ std::string clean(const std::string& text) {
   return is_utf8(text) && text.size() <= kMaxText ? text : utf8_preview(text, kMaxText);
 }
 
-void fill_plugin(const PluginInfo& plugin, v1::Plugin* out) {
+void fill_plugin(const PluginInfo& plugin, const Redactor& redactor, v1::Plugin* out) {
   out->set_id(clean(plugin.id));
   out->set_version(clean(plugin.version));
   out->set_file(clean(plugin.file));
   out->set_sha256(plugin.sha256);
   out->set_state(plugin.loaded ? v1::Plugin::LOADED : v1::Plugin::REFUSED);
-  out->set_refusal(clean(plugin.refusal));
+  out->set_refusal(clean(redactor.redact(plugin.refusal)));
   if (plugin.loaded) {
     out->set_phase(static_cast<v1::Plugin::Phase>(static_cast<int>(plugin.state) + 1));
   }
@@ -99,7 +99,7 @@ absl::StatusOr<CatalogPage> ListPipelinesMethod::prepare(const RpcLimits&, Reque
   return read_page(request.page_size(), request.page_token());
 }
 
-Co<Answer> ListPipelinesMethod::answer(RpcHub& hub, Request&, Prepared& page) {
+Co<Answer> ListPipelinesMethod::answer(RpcHub& hub, CallContext&, Request&, Prepared& page) {
   v1::ListPipelinesResponse answer;
   for (const std::shared_ptr<const Pipeline>& pipeline : hub.backend.pipelines.list()) {
     if (!page.after.empty() && pipeline->name <= page.after) continue;
@@ -117,7 +117,7 @@ absl::StatusOr<std::string> GetPipelineMethod::prepare(const RpcLimits&, Request
   return pipeline_id_of(request.name());
 }
 
-Co<Answer> GetPipelineMethod::answer(RpcHub& hub, Request&, Prepared& id) {
+Co<Answer> GetPipelineMethod::answer(RpcHub& hub, CallContext&, Request&, Prepared& id) {
   const absl::StatusOr<std::shared_ptr<const Pipeline>> found = hub.backend.pipelines.resolve(id);
   if (!found.ok()) co_return pipeline_not_found(id, found.status());
   v1::Pipeline answer;
@@ -129,7 +129,7 @@ absl::StatusOr<CatalogPage> ListPluginsMethod::prepare(const RpcLimits&, Request
   return read_page(request.page_size(), request.page_token());
 }
 
-Co<Answer> ListPluginsMethod::answer(RpcHub& hub, Request&, Prepared& page) {
+Co<Answer> ListPluginsMethod::answer(RpcHub& hub, CallContext&, Request&, Prepared& page) {
   const std::vector<PluginInfo> plugins = hub.backend.stages.list();
   // Two files may claim one name (the second is refused), so the file is part of the order.
   std::vector<std::pair<std::string, const PluginInfo*>> order;
@@ -150,7 +150,7 @@ Co<Answer> ListPluginsMethod::answer(RpcHub& hub, Request&, Prepared& page) {
     }
     v1::Plugin* out = answer.add_plugins();
     out->set_name(str_cat("plugins/", plugin_name(*plugin)));
-    fill_plugin(*plugin, out);
+    fill_plugin(*plugin, hub.guard.redactor, out);
     last = key;
   }
   co_return encode(answer);

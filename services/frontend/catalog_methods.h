@@ -21,7 +21,7 @@ struct ListPipelinesMethod {
   using Prepared = CatalogPage;
   static constexpr RpcMethod kMethod = RpcMethod::kListPipelines;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& page);
+  static Co<Answer> answer(RpcHub& hub, CallContext&, Request& request, Prepared& page);
 };
 
 struct GetPipelineMethod {
@@ -29,7 +29,7 @@ struct GetPipelineMethod {
   using Prepared = std::string;  // the id
   static constexpr RpcMethod kMethod = RpcMethod::kGetPipeline;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& id);
+  static Co<Answer> answer(RpcHub& hub, CallContext&, Request& request, Prepared& id);
 };
 
 struct ListPluginsMethod {
@@ -37,7 +37,7 @@ struct ListPluginsMethod {
   using Prepared = CatalogPage;
   static constexpr RpcMethod kMethod = RpcMethod::kListPlugins;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& page);
+  static Co<Answer> answer(RpcHub& hub, CallContext&, Request& request, Prepared& page);
 };
 
 }  // namespace fermata::frontend

@@ -4,6 +4,7 @@
 
 #include "google/protobuf/empty.pb.h"
 #include "services/config/str_cat.h"
+#include "services/frontend/job_access.h"
 #include "services/frontend/job_filter.h"
 #include "services/frontend/job_message.h"
 #include "services/frontend/job_request.h"
@@ -16,8 +17,6 @@ namespace {
 
 constexpr int32_t kPageSize = 50;
 constexpr int32_t kMaxPageSize = 1000;
-// gRPC clients refuse messages above 4 MiB unless they were told otherwise.
-constexpr size_t kMaxPageBytes = size_t{3} << 20;
 
 // The same violation, about `field` of the request.
 absl::Status about(std::string_view field, const absl::Status& status) {
@@ -29,14 +28,26 @@ Answer answer_job(const absl::StatusOr<JobView>& job, v1::JobView view) {
   return encode_job(*job, view);
 }
 
+// For the audit.
+void note_job(CallContext& call, std::string_view id) {
+  if (!call.peer.empty()) call.resource = str_cat("jobs/", id);
+}
+void note_job(CallContext& call, const absl::StatusOr<JobView>& job) {
+  if (job.ok()) note_job(call, (*job)->id());
+}
+
 }  // namespace
 
 absl::StatusOr<SubmitRequest> SubmitMethod::prepare(const RpcLimits& limits, Request& request) {
   return to_submit_request(*request.mutable_job(), *request.mutable_request_id(), limits);
 }
 
-Co<Answer> SubmitMethod::answer(RpcHub& hub, Request& request, Prepared& prepared) {
+Co<Answer> SubmitMethod::answer(RpcHub& hub, CallContext& call, Request& request,
+                                Prepared& prepared) {
+  const absl::Status allowed = check_submit(call, prepared);
+  if (!allowed.ok()) co_return allowed;
   const absl::StatusOr<JobView> job = co_await hub.backend.engine.submit(std::move(prepared));
+  note_job(call, job);
   co_return answer_job(job, view_or(request.view(), v1::JOB_VIEW_BASIC));
 }
 
@@ -44,9 +55,12 @@ absl::StatusOr<SubmitRequest> RunMethod::prepare(const RpcLimits& limits, Reques
   return to_submit_request(*request.mutable_job(), *request.mutable_request_id(), limits);
 }
 
-Co<Answer> RunMethod::answer(RpcHub& hub, Request& request, Prepared& prepared) {
+Co<Answer> RunMethod::answer(RpcHub& hub, CallContext& call, Request& request, Prepared& prepared) {
+  const absl::Status allowed = check_submit(call, prepared);
+  if (!allowed.ok()) co_return allowed;
   const absl::StatusOr<JobView> job =
       co_await hub.backend.engine.submit_and_wait(std::move(prepared), request.detach());
+  note_job(call, job);
   co_return answer_job(job, view_or(request.view(), v1::JOB_VIEW_RESULT));
 }
 
@@ -54,7 +68,12 @@ absl::StatusOr<std::string> GetMethod::prepare(const RpcLimits&, Request& reques
   return job_id_of(request.name());
 }
 
-Co<Answer> GetMethod::answer(RpcHub& hub, Request& request, Prepared& id) {
+Co<Answer> GetMethod::answer(RpcHub& hub, CallContext& call, Request& request, Prepared& id) {
+  note_job(call, id);
+  if (must_check(call, Permission::kRead)) {
+    const absl::Status allowed = co_await check_job(hub, call, id, Permission::kRead);
+    if (!allowed.ok()) co_return allowed;
+  }
   const absl::StatusOr<JobView> job = co_await hub.backend.engine.get(std::move(id));
   co_return answer_job(job, view_or(request.view(), v1::JOB_VIEW_RESULT));
 }
@@ -73,35 +92,10 @@ absl::StatusOr<ListQuery> ListMethod::prepare(const RpcLimits&, Request& request
   return query;
 }
 
-namespace {
-
-// How many of the page's jobs fit into one answer; at least one, however large it is.
-size_t fitting(const JobPage& page, v1::JobView view) {
-  if (view == v1::JOB_VIEW_BASIC) return page.jobs.size();
-  size_t bytes = 0;
-  for (size_t i = 0; i < page.jobs.size(); ++i) {
-    const JobRecord& record = *page.jobs[i];
-    bytes += 512 + 64 * record.stages.size();
-    if (record.result != nullptr) bytes += record.result->size();
-    if (view == v1::JOB_VIEW_FULL) bytes += record.spec->input.size();
-    if (bytes > kMaxPageBytes) return i == 0 ? 1 : i;
-  }
-  return page.jobs.size();
-}
-
-}  // namespace
-
-Co<Answer> ListMethod::answer(RpcHub& hub, Request& request, Prepared& query) {
+Co<Answer> ListMethod::answer(RpcHub& hub, CallContext& call, Request& request, Prepared& query) {
   const v1::JobView view = view_or(request.view(), v1::JOB_VIEW_BASIC);
-  absl::StatusOr<JobPage> page = co_await hub.backend.engine.list(query);
+  const absl::StatusOr<JobPage> page = co_await list_visible(hub, call, std::move(query), view);
   if (!page.ok()) co_return page.status();
-  const size_t fit = fitting(*page, view);
-  if (fit < page->jobs.size()) {
-    // Only the engine can say where a shorter page ends, so it is asked for one.
-    query.page_size = fit;
-    page = co_await hub.backend.engine.list(query);
-    if (!page.ok()) co_return page.status();
-  }
   v1::ListJobsResponse answer;
   answer.mutable_jobs()->Reserve(static_cast<int>(page->jobs.size()));
   for (const JobView& job : page->jobs) fill_job(*job, view, answer.add_jobs());
@@ -123,7 +117,13 @@ absl::StatusOr<WaitMethod::Prepared> WaitMethod::prepare(const RpcLimits&, Reque
   return prepared;
 }
 
-Co<Answer> WaitMethod::answer(RpcHub& hub, Request& request, Prepared& prepared) {
+Co<Answer> WaitMethod::answer(RpcHub& hub, CallContext& call, Request& request,
+                              Prepared& prepared) {
+  note_job(call, prepared.id);
+  if (must_check(call, Permission::kRead)) {
+    const absl::Status allowed = co_await check_job(hub, call, prepared.id, Permission::kRead);
+    if (!allowed.ok()) co_return allowed;
+  }
   const absl::Time until = hub.loop.now() + prepared.timeout;
   const absl::StatusOr<JobView> job =
       co_await hub.backend.engine.wait(std::move(prepared.id), until);
@@ -134,7 +134,12 @@ absl::StatusOr<std::string> CancelMethod::prepare(const RpcLimits&, Request& req
   return job_id_of(request.name());
 }
 
-Co<Answer> CancelMethod::answer(RpcHub& hub, Request&, Prepared& id) {
+Co<Answer> CancelMethod::answer(RpcHub& hub, CallContext& call, Request&, Prepared& id) {
+  note_job(call, id);
+  if (must_check(call, Permission::kCancel)) {
+    const absl::Status allowed = co_await check_job(hub, call, id, Permission::kCancel);
+    if (!allowed.ok()) co_return allowed;
+  }
   const absl::StatusOr<JobView> job =
       co_await hub.backend.engine.request_cancel(std::move(id), CancelCause::kRequested);
   co_return answer_job(job, v1::JOB_VIEW_BASIC);
@@ -144,8 +149,13 @@ absl::StatusOr<std::string> DeleteMethod::prepare(const RpcLimits&, Request& req
   return job_id_of(request.name());
 }
 
-Co<Answer> DeleteMethod::answer(RpcHub& hub, Request& request, Prepared& id) {
-  const absl::Status status = co_await hub.backend.engine.remove(std::move(id));
+Co<Answer> DeleteMethod::answer(RpcHub& hub, CallContext& call, Request& request, Prepared& id) {
+  note_job(call, id);
+  absl::Status status;
+  if (must_check(call, Permission::kDelete)) {
+    status = co_await check_job(hub, call, id, Permission::kDelete);
+  }
+  if (status.ok()) status = co_await hub.backend.engine.remove(std::move(id));
   const bool fine = status.ok() || (absl::IsNotFound(status) && request.allow_missing());
   if (!fine) co_return status;
   co_return encode(google::protobuf::Empty());

@@ -9,6 +9,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "services/async/async.h"
 #include "services/engine/engine.h"
+#include "services/frontend/call_context.h"
 #include "services/frontend/rpc_hub.h"
 #include "services/frontend/rpc_method.h"
 #include "services/frontend/wire.h"
@@ -22,7 +23,7 @@ struct SubmitMethod {
   using Prepared = SubmitRequest;
   static constexpr RpcMethod kMethod = RpcMethod::kSubmit;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& prepared);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& prepared);
 };
 
 struct RunMethod {
@@ -30,7 +31,7 @@ struct RunMethod {
   using Prepared = SubmitRequest;
   static constexpr RpcMethod kMethod = RpcMethod::kRun;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& prepared);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& prepared);
 };
 
 struct GetMethod {
@@ -38,7 +39,7 @@ struct GetMethod {
   using Prepared = std::string;  // the id
   static constexpr RpcMethod kMethod = RpcMethod::kGet;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& id);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& id);
 };
 
 struct ListMethod {
@@ -46,7 +47,7 @@ struct ListMethod {
   using Prepared = ListQuery;
   static constexpr RpcMethod kMethod = RpcMethod::kList;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& query);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& query);
 };
 
 struct WaitMethod {
@@ -57,7 +58,7 @@ struct WaitMethod {
   };
   static constexpr RpcMethod kMethod = RpcMethod::kWait;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& prepared);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& prepared);
 };
 
 struct CancelMethod {
@@ -65,7 +66,7 @@ struct CancelMethod {
   using Prepared = std::string;
   static constexpr RpcMethod kMethod = RpcMethod::kCancel;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& id);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& id);
 };
 
 struct DeleteMethod {
@@ -73,7 +74,7 @@ struct DeleteMethod {
   using Prepared = std::string;
   static constexpr RpcMethod kMethod = RpcMethod::kDelete;
   static absl::StatusOr<Prepared> prepare(const RpcLimits& limits, Request& request);
-  static Co<Answer> answer(RpcHub& hub, Request& request, Prepared& id);
+  static Co<Answer> answer(RpcHub& hub, CallContext& call, Request& request, Prepared& id);
 };
 
 }  // namespace fermata::frontend

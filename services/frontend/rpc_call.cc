@@ -2,6 +2,7 @@
 
 #include "absl/time/clock.h"
 #include "services/engine/errors.h"
+#include "services/frontend/gate.h"
 #include "services/frontend/rpc_hub.h"
 #include "services/frontend/rpc_status.h"
 
@@ -21,8 +22,9 @@ RpcCall::Node::Node(PostNode::Run run, RpcCall& call) : PostNode(run), call(call
   drop = &RpcCall::loop_gone;
 }
 
-RpcCall::RpcCall(RpcHub& hub, RpcMethod method)
+RpcCall::RpcCall(RpcHub& hub, RpcMethod method, CallContext context)
     : hub_(hub),
+      context_(std::move(context)),
       started_ns_(absl::GetCurrentTimeNanos()),
       begin_node_(&RpcCall::begin, *this),
       cancel_node_(&RpcCall::cancel, *this),
@@ -79,6 +81,7 @@ void RpcCall::end(const absl::Status& status) {
   counters.in_progress[method].sub();
   counters.ended[method][static_cast<size_t>(status.code()) % kRpcCodes].add();
   counters.duration[method].observe(absl::GetCurrentTimeNanos() - started_ns_);
+  audit_end(hub_, method_, context_, status);
   send_end(to_rpc_status(status));
 }
 

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "grpcpp/support/status.h"
 #include "services/async/async.h"
+#include "services/frontend/call_context.h"
 #include "services/frontend/rpc_method.h"
 
 namespace fermata::frontend {
@@ -55,10 +56,11 @@ class RpcCall {
   };
 
  protected:
-  RpcCall(RpcHub& hub, RpcMethod method);
+  RpcCall(RpcHub& hub, RpcMethod method, CallContext context);
   virtual ~RpcCall() = default;
 
   RpcHub& hub() const { return hub_; }
+  CallContext& context() { return context_; }  // loop thread
 
   // Loop thread: does the work and says how the call ends. May be cancelled at any suspension.
   virtual Co<absl::Status> work() = 0;
@@ -97,6 +99,7 @@ class RpcCall {
   void end(const absl::Status& status);
 
   RpcHub& hub_;
+  CallContext context_;
   const int64_t started_ns_;
   Task<void> task_;  // loop thread; set while the task runs
   Node begin_node_;

@@ -1,10 +1,13 @@
 // What the front end counts: calls by method and code, calls in progress, how long they took.
 //
-// Plain numbers of the conductor's loop; every call ends there, also one that never decoded, so no
-// other thread counts anything. Read at scrape, on the same loop.
+// Plain numbers of the conductor's loop; every call that was let in ends there, also one that never
+// decoded, so no other thread counts anything. Read at scrape, on the same loop. Calls that were
+// refused at the gate (gate.h) never get there: they are counted in relaxed atomics, which order
+// nothing.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "services/frontend/rpc_method.h"
@@ -28,6 +31,15 @@ struct RpcCounters {
   std::array<std::array<Counter, kRpcCodes>, kRpcMethods> ended;  // by method and code
   std::array<Gauge, kRpcMethods> in_progress;
   std::array<RpcHistogram, kRpcMethods> duration;
+};
+
+// Why calls were refused before the loop heard of them.
+enum class RefusalKind : uint8_t { kUnauthenticated, kPermissionDenied, kOverload };
+inline constexpr std::array<const char*, 3> kRefusalKindNames = {"unauthenticated",
+                                                                 "permission_denied", "overload"};
+
+struct RefusalCounters {
+  std::array<std::atomic<uint64_t>, kRefusalKindNames.size()> refused{};
 };
 
 }  // namespace fermata::frontend

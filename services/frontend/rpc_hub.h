@@ -5,8 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "services/async/async.h"
+#include "services/config/redactor.h"
+#include "services/frontend/audit_log.h"
+#include "services/frontend/authenticator.h"
+#include "services/frontend/call_quota.h"
 #include "services/frontend/rpc_counters.h"
 
 namespace fermata {
@@ -29,15 +34,26 @@ struct RpcLimits {
   uint64_t payload = uint64_t{4} << 20;  // bytes of one job's input or inline pipeline
 };
 
+// Who may call, and what is written about it. Each of them says which threads may touch it.
+struct Guard {
+  explicit Guard(const CallLimits& limits) : quota(limits) {}
+  Authenticator authenticator{nullptr};
+  CallQuota quota;
+  std::unique_ptr<AuditLog> audit;  // null: none
+  Redactor redactor;
+  RefusalCounters refusals;
+};
+
 class RpcHub {
  public:
-  RpcHub(Loop& loop, Backend backend, RpcLimits limits)
-      : loop(loop), backend(backend), limits(limits) {}
+  RpcHub(Loop& loop, Backend backend, RpcLimits limits, Guard& guard)
+      : loop(loop), backend(backend), limits(limits), guard(guard) {}
   RpcHub(const RpcHub&) = delete;
 
   Loop& loop;
   const Backend backend;
   const RpcLimits limits;
+  Guard& guard;
   RpcCounters counters;        // loop thread
   TaskGroup* group = nullptr;  // loop thread; null when not serving
   bool stopping = false;       // loop thread; calls cancelled from now on are told DRAINING

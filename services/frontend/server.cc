@@ -1,16 +1,18 @@
 #include "services/frontend/server.h"
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <functional>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "services/config/str_cat.h"
 #include "services/frontend/services.h"
 
 namespace fermata::frontend {
@@ -21,31 +23,59 @@ constexpr uint64_t kEnvelope = 64 << 10;
 // A peer that is gone without a word is noticed after a ping that nobody answers.
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
-// Clients may ping as often as this without being told off.
+// Clients may ping as often as this; whoever does so more often is hung up on after two strikes.
 constexpr int kClientPingMs = 10'000;
-constexpr int kMaxStreams = 16'384;  // calls at once on one connection; more wait in the client
+constexpr int kPingStrikes = 2;
+// All headers of a call: a token has 90 bytes, tracing some hundred.
+constexpr int kMaxHeaders = 16 << 10;
+constexpr absl::Duration kAuditPeriod = absl::Milliseconds(200);
 
 const std::array<const char*, 4> kHealthNames = {"", "fermata.v1.Jobs", "fermata.v1.Pipelines",
                                                  "fermata.v1.Plugins"};
 
-void configure(grpc::ServerBuilder& builder, const RpcLimits& limits) {
-  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.payload + kEnvelope));
+int milliseconds(absl::Duration duration) {
+  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(duration), INT_MAX));
+}
+
+void configure(grpc::ServerBuilder& builder, const ServerOptions& options) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.limits.payload + kEnvelope));
   builder.SetMaxSendMessageSize(-1);  // results are bounded by the engine
-  // Without this a second server on the same port would start, and take half of the clients.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaders);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, kPingStrikes);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  const ConnectionLimits& connections = options.connections;
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, connections.streams);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             milliseconds(connections.handshake));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, milliseconds(connections.idle));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, milliseconds(connections.age));
+  // Frees buffers, and then sheds streams, of whoever made it so large. For what no limit of ours
+  // sees: messages that are still coming in, and the streams of health and reflection.
+  grpc::ResourceQuota quota("fermata");
+  quota.Resize(connections.bytes);
+  builder.SetResourceQuota(quota);
 }
 
 }  // namespace
 
 class Server::State {
  public:
-  State(Loop& loop, const Backend& backend, const RpcLimits& limits)
-      : hub(loop, backend, limits), jobs(hub), pipelines(hub), plugins(hub) {}
+  State(Loop& loop, const Backend& backend, const ServerOptions& options)
+      : guard(options.calls),
+        hub(loop, backend, options.limits, guard),
+        jobs(hub),
+        pipelines(hub),
+        plugins(hub),
+        report(options.report) {
+    guard.redactor = Redactor(options.secrets);
+  }
+  // What was audited last.
+  ~State() {
+    if (guard.audit != nullptr) (void)guard.audit->write();
+  }
 
   // Calls may be spawned while this exists; ends with its frame, also when that is cancelled.
   class Serving {
@@ -60,21 +90,48 @@ class Server::State {
 
   static Co<absl::Status> hold(TaskGroup& group, State& state) {
     const Serving serving(state.hub, group);
+    co_return co_await with_group(&State::attend, std::ref(state));
+  }
+
+  // Everything that goes on beside the calls, and ends when the server is told to stop.
+  static Co<absl::Status> attend(TaskGroup& group, State& state) {
+    state.door->start(group, *state.acceptor);
+    if (state.files->watches_anything()) {
+      group.spawn_named("credentials", &CredentialFiles::keep_fresh, std::ref(*state.files),
+                        std::ref(state.guard.authenticator), std::cref(state.report));
+    }
+    if (state.guard.audit != nullptr) {
+      group.spawn_named("audit", &State::keep_audit, std::ref(state));
+    }
     co_await state.stopped.wait();
+    group.cancel();
     co_return absl::OkStatus();
   }
+
+  static Co<void> keep_audit(State& state) {
+    while (true) {
+      co_await sleep(kAuditPeriod);
+      const absl::Status written = co_await offload(&State::write_audit, state.guard.audit.get());
+      if (!written.ok()) state.report(true, from_absl(written.message()));
+    }
+  }
+  static absl::Status write_audit(AuditLog* audit) { return audit->write(); }
 
   // On a thread of the pool: returns when every call has ended.
   static void shut_down(grpc::Server* server, absl::Duration grace) {
     server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   }
 
+  Guard guard;
   RpcHub hub;
   JobsService jobs;
   PipelinesService pipelines;
   PluginsService plugins;
+  const Report report;
   Event stopped;
-  int port = 0;
+  std::unique_ptr<CredentialFiles> files;
+  std::unique_ptr<FrontDoor> door;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;  // last: its threads use all of the above
 };
 
@@ -82,21 +139,30 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(Loop& loop, const Backend&
                                                       const ServerOptions& options) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto state = std::make_unique<State>(loop, backend, options.limits);
+  auto state = std::make_unique<State>(loop, backend, options);
+  absl::StatusOr<std::unique_ptr<CredentialFiles>> files =
+      CredentialFiles::open(options.credentials);
+  if (!files.ok()) return files.status();
+  state->files = *std::move(files);
+  state->guard.authenticator.replace(state->files->policy());
+  if (!options.audit.to.empty()) {
+    absl::StatusOr<std::unique_ptr<AuditLog>> audit = AuditLog::open(options.audit);
+    if (!audit.ok()) return audit.status();
+    state->guard.audit = *std::move(audit);
+  }
+  absl::StatusOr<std::unique_ptr<FrontDoor>> door = FrontDoor::open(options.listen);
+  if (!door.ok()) return door.status();
+  state->door = *std::move(door);
   grpc::ServerBuilder builder;
-  configure(builder, options.limits);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &state->port);
+  configure(builder, options);
+  state->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      state->files->credentials());
   builder.RegisterService(&state->jobs);
   builder.RegisterService(&state->pipelines);
   builder.RegisterService(&state->plugins);
   state->server = builder.BuildAndStart();
-  if (state->server == nullptr) {
-    return absl::UnavailableError(absl::StrCat(
-        "listen: cannot listen on ", options.listen,
-        ": expected host:port of this machine, or unix:/path, that nobody else listens on; is "
-        "another fermatad running?"));
-  }
-  if (absl::StartsWith(options.listen, "unix:")) state->port = 0;
+  if (state->server == nullptr) return absl::InternalError("gRPC cannot start; its log says why");
   std::unique_ptr<Server> server(new Server(std::move(state)));
   server->set_serving(false);
   return server;
@@ -123,8 +189,10 @@ Co<void> Server::stop(absl::Duration grace) {
   state_->stopped.set();
 }
 
-int Server::port() const { return state_->port; }
+int Server::port() const { return state_->door->port(); }
 
 const RpcCounters& Server::counters() const { return state_->hub.counters; }
+const DoorCounters& Server::door() const { return state_->door->counters(); }
+const Guard& Server::guard() const { return state_->guard; }
 
 }  // namespace fermata::frontend

@@ -1,7 +1,8 @@
 // Server: the gRPC front end as one object.
 //
-//   start()        binds and accepts, any thread; health says NOT_SERVING
-//   serve()        on the loop: owns the calls' task group, health says SERVING, until stop()
+//   start()        reads credentials and binds, any thread; clients wait in the backlog
+//   serve()        on the loop: accepts, owns the calls' task group, health says SERVING, until
+//                  stop()
 //   set_serving()  health only: what a load balancer asks before it sends clients here
 //   stop()         on the loop: no new calls, those in progress get `grace` to end, then serve()
 //   ends
@@ -15,23 +16,44 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/async/async.h"
+#include "services/frontend/audit_log.h"
+#include "services/frontend/call_quota.h"
+#include "services/frontend/credential_files.h"
+#include "services/frontend/front_door.h"
 #include "services/frontend/rpc_hub.h"
 
 namespace fermata::frontend {
 
+// Of connections; what is not said here is in configure().
+struct ConnectionLimits {
+  int streams = 4096;                             // calls at once on one; more wait in the client
+  absl::Duration handshake = absl::Seconds(10);   // TLS, and the first bytes of HTTP/2
+  absl::Duration idle = absl::Minutes(15);        // without a call, then it is closed
+  absl::Duration age = absl::InfiniteDuration();  // then it is closed once its calls have ended
+  size_t bytes = size_t{512} << 20;               // buffers of all of them
+};
+
 struct ServerOptions {
   std::string listen = "127.0.0.1:7450";  // host:port (port 0: a free one) or unix:/path
   RpcLimits limits;
+  CallLimits calls;
+  ConnectionLimits connections;
+  CredentialOptions credentials;
+  AuditOptions audit;                // to "": none
+  std::vector<std::string> secrets;  // taken out of what plugins say of themselves
+  Report report = [](bool, std::string_view) {};
 };
 
 class Server {
  public:
-  // UNAVAILABLE when the address cannot be bound.
+  // UNAVAILABLE when the address cannot be bound; else what is wrong with a file, by its name.
   static absl::StatusOr<std::unique_ptr<Server>> start(Loop& loop, const Backend& backend,
                                                        const ServerOptions& options);
   ~Server();
@@ -49,6 +71,8 @@ class Server {
 
   int port() const;                     // 0 for a unix socket
   const RpcCounters& counters() const;  // loop thread
+  const DoorCounters& door() const;     // loop thread
+  const Guard& guard() const;
 
  private:
   class State;

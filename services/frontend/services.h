@@ -29,29 +29,29 @@ class JobsService final : public RawJobs {
   using Bytes = grpc::ByteBuffer;
   using Unary = grpc::ServerUnaryReactor;
 
-  Unary* Submit(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<SubmitMethod>::start(hub_, *request, answer);
+  Unary* Submit(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<SubmitMethod>::start(hub_, *context, *request, answer);
   }
-  Unary* Run(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<RunMethod>::start(hub_, *request, answer);
+  Unary* Run(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<RunMethod>::start(hub_, *context, *request, answer);
   }
-  Unary* Get(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<GetMethod>::start(hub_, *request, answer);
+  Unary* Get(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<GetMethod>::start(hub_, *context, *request, answer);
   }
-  Unary* List(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<ListMethod>::start(hub_, *request, answer);
+  Unary* List(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<ListMethod>::start(hub_, *context, *request, answer);
   }
-  Unary* Wait(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<WaitMethod>::start(hub_, *request, answer);
+  Unary* Wait(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<WaitMethod>::start(hub_, *context, *request, answer);
   }
-  grpc::ServerWriteReactor<Bytes>* Watch(Context*, const Bytes* request) override {
-    return WatchCall::start(hub_, *request);
+  grpc::ServerWriteReactor<Bytes>* Watch(Context* context, const Bytes* request) override {
+    return WatchCall::start(hub_, *context, *request);
   }
-  Unary* Cancel(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<CancelMethod>::start(hub_, *request, answer);
+  Unary* Cancel(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<CancelMethod>::start(hub_, *context, *request, answer);
   }
-  Unary* Delete(Context*, const Bytes* request, Bytes* answer) override {
-    return UnaryCall<DeleteMethod>::start(hub_, *request, answer);
+  Unary* Delete(Context* context, const Bytes* request, Bytes* answer) override {
+    return UnaryCall<DeleteMethod>::start(hub_, *context, *request, answer);
   }
 
   RpcHub& hub_;
@@ -65,13 +65,15 @@ class PipelinesService final : public RawPipelines {
   explicit PipelinesService(RpcHub& hub) : hub_(hub) {}
 
  private:
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const grpc::ByteBuffer* request,
                                  grpc::ByteBuffer* answer) override {
-    return UnaryCall<ListPipelinesMethod>::start(hub_, *request, answer);
+    return UnaryCall<ListPipelinesMethod>::start(hub_, *context, *request, answer);
   }
-  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext*, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context,
+                                const grpc::ByteBuffer* request,
                                 grpc::ByteBuffer* answer) override {
-    return UnaryCall<GetPipelineMethod>::start(hub_, *request, answer);
+    return UnaryCall<GetPipelineMethod>::start(hub_, *context, *request, answer);
   }
 
   RpcHub& hub_;
@@ -84,9 +86,10 @@ class PluginsService final : public RawPlugins {
   explicit PluginsService(RpcHub& hub) : hub_(hub) {}
 
  private:
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const grpc::ByteBuffer* request,
                                  grpc::ByteBuffer* answer) override {
-    return UnaryCall<ListPluginsMethod>::start(hub_, *request, answer);
+    return UnaryCall<ListPluginsMethod>::start(hub_, *context, *request, answer);
   }
 
   RpcHub& hub_;

@@ -5,7 +5,8 @@
 //     using Prepared = std::string;                       // what prepare() makes of the request
 //     static constexpr RpcMethod kMethod = RpcMethod::kGet;
 //     static absl::StatusOr<Prepared> prepare(const RpcLimits&, Request&);   // gRPC's thread
-//     static Co<absl::StatusOr<Encoded>> answer(RpcHub&, Request&, Prepared&);  // loop
+//     static Co<absl::StatusOr<Encoded>> answer(RpcHub&, CallContext&, Request&,
+//                                               Prepared&);                            // loop
 //   };
 //
 // The request lives on an arena inside the call, whose first block is part of the call itself: a
@@ -18,8 +19,10 @@
 #include "google/protobuf/arena.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
+#include "services/frontend/gate.h"
 #include "services/frontend/rpc_call.h"
 #include "services/frontend/rpc_hub.h"
+#include "services/frontend/rpc_status.h"
 #include "services/frontend/wire.h"
 
 namespace fermata::frontend {
@@ -28,9 +31,14 @@ template <class Method>
 class UnaryCall final : public RpcCall, public grpc::ServerUnaryReactor {
  public:
   // gRPC's thread. The call deletes itself.
-  static grpc::ServerUnaryReactor* start(RpcHub& hub, const grpc::ByteBuffer& request,
+  static grpc::ServerUnaryReactor* start(RpcHub& hub, const grpc::ServerContextBase& context,
+                                         const grpc::ByteBuffer& request,
                                          grpc::ByteBuffer* answer) {
-    auto* call = new UnaryCall(hub, answer);
+    absl::StatusOr<CallContext> admitted = admit(hub, Method::kMethod, context, request.Length());
+    if (!admitted.ok()) {
+      return new RefusedCall<grpc::ServerUnaryReactor>(to_rpc_status(admitted.status()));
+    }
+    auto* call = new UnaryCall(hub, *std::move(admitted), answer);
     call->decode_request(request);
     call->RpcCall::start();
     return call;
@@ -39,8 +47,8 @@ class UnaryCall final : public RpcCall, public grpc::ServerUnaryReactor {
  private:
   using Request = typename Method::Request;
 
-  UnaryCall(RpcHub& hub, grpc::ByteBuffer* answer)
-      : RpcCall(hub, Method::kMethod),
+  UnaryCall(RpcHub& hub, CallContext context, grpc::ByteBuffer* answer)
+      : RpcCall(hub, Method::kMethod, std::move(context)),
         arena_(block_, sizeof block_),
         request_(google::protobuf::Arena::CreateMessage<Request>(&arena_)),
         prepared_(absl::UnknownError("not decoded")),
@@ -58,9 +66,14 @@ class UnaryCall final : public RpcCall, public grpc::ServerUnaryReactor {
 
   Co<absl::Status> work() override {
     if (!prepared_.ok()) co_return prepared_.status();
-    absl::StatusOr<Encoded> answer = co_await Method::answer(hub(), *request_, *prepared_);
-    if (answer.ok()) answer->move_to(answer_);
-    co_return answer.status();
+    context().lease.hold(0);  // a payload is the engine's from here, and counted there
+    absl::StatusOr<Encoded> answer =
+        co_await Method::answer(hub(), context(), *request_, *prepared_);
+    if (!answer.ok()) co_return answer.status();
+    answer->move_to(answer_);
+    const absl::Status room = context().lease.take_answer(answer_->Length());  // until it is sent
+    if (!room.ok()) answer_->Clear();
+    co_return room;
   }
 
   void send_end(grpc::Status status) override { Finish(std::move(status)); }

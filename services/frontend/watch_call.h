@@ -18,6 +18,7 @@ class WatchCall final : public RpcCall, public grpc::ServerWriteReactor<grpc::By
  public:
   // gRPC's thread. The call deletes itself.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* start(RpcHub& hub,
+                                                           const grpc::ServerContextBase& context,
                                                            const grpc::ByteBuffer& request);
 
  private:
@@ -30,7 +31,7 @@ class WatchCall final : public RpcCall, public grpc::ServerWriteReactor<grpc::By
     WatchCall& call;
   };
 
-  WatchCall(RpcHub& hub, const grpc::ByteBuffer& request);
+  WatchCall(RpcHub& hub, CallContext context, const grpc::ByteBuffer& request);
   ~WatchCall() override = default;
 
   static absl::StatusOr<Prepared> prepare(const grpc::ByteBuffer& bytes);

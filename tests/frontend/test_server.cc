@@ -43,9 +43,11 @@ Co<absl::StatusOr<std::string>> TestServer::hold(FakeCall& call) {
   co_return "\"released\"";
 }
 
-TestServer::TestServer(EngineLimits limits) {
+TestServer::TestServer(EngineLimits limits, ServerOptions options) {
   std::promise<void> ready;
-  thread_ = std::thread([this, limits, &ready] { run(limits, &ready); });
+  thread_ = std::thread([this, limits, options = std::move(options), &ready]() mutable {
+    run(limits, std::move(options), &ready);
+  });
   ready.get_future().wait();
   channel_ = new_channel();
   jobs_ = v1::Jobs::NewStub(channel_);
@@ -58,14 +60,16 @@ TestServer::~TestServer() {
   thread_.join();
 }
 
-std::shared_ptr<grpc::Channel> TestServer::new_channel() const {
+std::shared_ptr<grpc::Channel> TestServer::new_channel(
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port_),
-                                   grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(
+      "127.0.0.1:" + std::to_string(port_),
+      credentials == nullptr ? grpc::InsecureChannelCredentials() : credentials, arguments);
 }
 
-void TestServer::run(const EngineLimits& limits, std::promise<void>* ready) {
+void TestServer::run(const EngineLimits& limits, ServerOptions options, std::promise<void>* ready) {
   EpollLoop loop;
   loop_ = &loop;
   const LoopClock clock(loop);
@@ -81,7 +85,6 @@ void TestServer::run(const EngineLimits& limits, std::promise<void>* ready) {
   ASSERT_TRUE(pair.ok()) << pair.status();
   ASSERT_TRUE(library_.add(*pair).ok());
   engine_ = std::make_unique<Engine>(loop, store, *stages_, library_, clock, random, limits);
-  ServerOptions options;
   options.listen = "127.0.0.1:0";
   options.limits.payload = limits.payload;
   absl::StatusOr<std::unique_ptr<Server>> server =

@@ -32,15 +32,17 @@ namespace fermata::frontend {
 
 class TestServer {
  public:
-  explicit TestServer(EngineLimits limits = EngineLimits());
+  explicit TestServer(EngineLimits limits = EngineLimits(),
+                      ServerOptions options = ServerOptions());
   ~TestServer();
 
   v1::Jobs::Stub& jobs() { return *jobs_; }
   v1::Pipelines::Stub& pipelines() { return *pipelines_; }
   v1::Plugins::Stub& plugins() { return *plugins_; }
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
-  // A connection of its own.
-  std::shared_ptr<grpc::Channel> new_channel() const;
+  // A connection of its own; null credentials: plain text.
+  std::shared_ptr<grpc::Channel> new_channel(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials = nullptr) const;
   int port() const { return port_; }
 
   // Runs `call` on the loop and waits for it.
@@ -66,7 +68,7 @@ class TestServer {
   static Co<absl::Status> parts(TaskGroup& group, TestServer& test);
   static Co<absl::Status> run_engine(TestServer& test);
   static Co<absl::Status> run_server(TestServer& test);
-  void run(const EngineLimits& limits, std::promise<void>* ready);
+  void run(const EngineLimits& limits, ServerOptions options, std::promise<void>* ready);
 
   std::atomic<int> held_{0};
   Event released_;

@@ -27,8 +27,11 @@ def _many_descriptors():
 class Daemon:
     """with Daemon(pipelines={"name": yaml}) as daemon: daemon.jobs.Run(...)"""
 
-    def __init__(self, pipelines=None, plugins=None, plugin_files=None, config="",
-                 plugin_config=""):
+    def __init__(self, pipelines=None, plugins=None, plugin_files=None, config="", plugin_config="",
+                 stage_config="", files=None, descriptors=None, environment=None):
+        """`files` are {name: text} beside fermata.yaml, mode 0600; `descriptors` a soft and hard limit."""
+        self.descriptors = descriptors
+        self.environment = dict(os.environ, **(environment or {}))
         self.folder = tempfile.mkdtemp(prefix="fermata-e2e-")
         self.plugin_folder = os.path.join(self.folder, "plugins")
         self.pipeline_folder = os.path.join(self.folder, "pipelines")
@@ -45,16 +48,32 @@ class Daemon:
         for name, text in (pipelines or {}).items():
             with open(os.path.join(self.pipeline_folder, name + ".yaml"), "w", encoding="utf-8") as out:
                 out.write(text)
+        for name, text in (files or {}).items():
+            self.write(name, text)
         self.config_file = os.path.join(self.folder, "fermata.yaml")
         with open(self.config_file, "w", encoding="utf-8") as out:
             out.write('listen: "127.0.0.1:0"\nmetrics: "127.0.0.1:0"\n'
-                      "plugins:\n  folder: plugins\n%s  config:\n    file: { root: %s }\n"
+                      "plugins:\n  folder: plugins\n%s  config:\n    file: { root: %s }\n%s"
                       "pipelines: { folder: pipelines }\n%s"
-                      % (plugin_config, self.file_root, config))
+                      % (plugin_config, self.file_root, stage_config, config))
         self.process = None
         self.log = ""
         self.address = None
         self.metrics_url = None
+
+    def write(self, name, text, mode=0o600):
+        """A file beside fermata.yaml, exchanged whole."""
+        path = os.path.join(self.folder, name)
+        with open(path + ".new", "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(path + ".new", mode)
+        os.rename(path + ".new", path)
+        return path
+
+    def _limits(self):
+        _many_descriptors()
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def __enter__(self):
         try:
@@ -71,7 +90,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [built("services/fermatad/fermatad"), "--config", self.config_file],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            preexec_fn=_many_descriptors)
+            preexec_fn=self._limits, env=self.environment)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         killer = threading.Timer(START_SECONDS, self.process.kill)
