@@ -153,7 +153,7 @@ class Loop {
   void set_running(Scope* scope) noexcept { running_ = scope; }
   TimerHeap& timers() noexcept { return timers_; }
   // False once per kStepBudget calls within one step: the operation should yield first.
-  bool spend_budget() noexcept { return !kChecked && budget_ != 0 && budget_-- != 0; }
+  static bool spend_budget() noexcept { return !kChecked && budget_ != 0 && budget_-- != 0; }
   std::uint64_t next_task_id() noexcept { return ++stats_.tasks_started; }
   void task_ended() noexcept { ++tasks_ended_; }
   // Trampoline builds only (transfer.h): what runs when the current coroutine has let go.
@@ -233,6 +233,9 @@ class Loop {
 
  private:
   static inline constinit thread_local Loop* current_ = nullptr;
+  // Of the step that runs on this thread. Not in the loop, so that a queue need not find the loop
+  // to learn that it may go on.
+  static inline constinit thread_local std::uint32_t budget_ = 0;
 
   TimerHeap timers_;
   std::vector<Scope*> deliveries_;
@@ -241,7 +244,6 @@ class Loop {
   Scope* running_ = nullptr;
   std::atomic<std::uint64_t> pulse_{0};
   LingerHandler linger_handler_;
-  std::uint32_t budget_ = kStepBudget;
   std::uint64_t clock_step_ = ~std::uint64_t{0};
   std::int64_t now_ns_ = 0;
   std::uint64_t tasks_ended_ = 0;

@@ -146,7 +146,7 @@ class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
  public:
   Put(Queue& queue, T item) : queue_(&queue), item_(std::move(item)) {}
   bool await_ready() {
-    if (!Loop::current().spend_budget()) return false;
+    if (!Loop::spend_budget()) return false;
     if (queue_->try_put(item_)) [[likely]]
       return true;
     refused_ = queue_->shut_down_;
@@ -183,7 +183,7 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
  public:
   explicit Get(Queue& queue) noexcept : queue_(&queue) {}
   bool await_ready() {
-    if (!Loop::current().spend_budget()) return false;
+    if (!Loop::spend_budget()) return false;
     return queue_->try_get(item_) || queue_->shut_down_;
   }
   template <class P>
@@ -211,7 +211,7 @@ template <class T, class Store>
 class [[nodiscard]] Queue<T, Store>::Join final : public ListedWait {
  public:
   explicit Join(Queue& queue) noexcept : queue_(&queue) {}
-  bool await_ready() const noexcept { return queue_->all_done() && Loop::current().spend_budget(); }
+  bool await_ready() const noexcept { return queue_->all_done() && Loop::spend_budget(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame,
                      std::uint32_t line = __builtin_LINE()) noexcept {
