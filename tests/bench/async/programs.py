@@ -7,11 +7,13 @@ A peer is a folder of one of three kinds:
 Each is called with the name of a test, R7 also with a port, and prints one JSON line. Two folders of
 the same name are one peer: a test goes to the first of its programs that knows it.
 """
+import contextlib
 import os
 import shutil
 import subprocess
 
 PYTHON = "/usr/bin/python3"
+BUILD_SECONDS = 900  # tokio from its sources takes three minutes on two cores
 # What a runtime needs to be what the suite measures: one thread, but for R8.
 ENVIRONMENT = {"go": {"GOMAXPROCS": "1"}}
 
@@ -52,11 +54,16 @@ def _build(folder, name, work):
     binaries, scratch = os.path.join(work, "bin"), os.path.join(work, "build")
     os.makedirs(binaries, exist_ok=True)
     os.makedirs(scratch, exist_ok=True)
-    done = subprocess.run(
-        ["bash", os.path.join(folder, "build.sh")], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False,
-        env={**os.environ, "B": binaries, "W": scratch})
     binary = os.path.join(binaries, name + "bench")
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(binary)  # of an earlier run, built from who knows what
+    try:
+        done = subprocess.run(
+            ["bash", os.path.join(folder, "build.sh")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            timeout=BUILD_SECONDS, env={**os.environ, "B": binaries, "W": scratch})
+    except subprocess.TimeoutExpired:
+        return Program(name, reason="build.sh was not done after %d s" % BUILD_SECONDS)
     if done.returncode or not os.access(binary, os.X_OK):
         return Program(name, reason="build.sh failed: " + complaint(done.stdout))
     return Program(name, [[binary]])

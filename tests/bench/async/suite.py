@@ -74,6 +74,9 @@ def main():
     found = programs.peers(folders, arguments.work)
     if arguments.only:
         found = [program for program in found if program.name in arguments.only.split(",")]
+    for program in found:
+        if program.reason:
+            print("%s cannot be measured: %s" % (program.name, program.reason), file=sys.stderr)
     results, disturbed = rounds(arguments, [programs.ours()] + found)
 
     print("%s; %s; %d rounds" % (time.strftime("%Y-%m-%d %H:%M"), machine(), arguments.rounds))
