@@ -1,4 +1,17 @@
 // The coroutine core, all of it. README.md says where to begin.
+//
+//   coroutines   Co<T>  Task<T>  Outcome<T>  Generator<T>  Try
+//   many         TaskGroup  with_group  gather  gather_settled  race  RaceResult  quorum  for_each
+//   stopping     CancelScope  CancelReason  timeout  timeout_at  current_deadline  shield
+//   time         now  sleep  sleep_until  yield_now
+//   each other   Event  Lock  Semaphore  Condition  Queue<T>  PriorityQueue<T>  Promise  Future
+//   context      ContextVar<T>
+//   outside      offload  Loop::post  readable  writable  Descriptor
+//   loops        run  make_loop  EpollLoop  UringLoop  SimLoop  buggify
+//   looking      ps  pstree  TaskInfo  LoopStats  Watchdog
+//
+// Every operation that waits says in its header when it wakes, and what it does on cancel and on
+// shutdown. Streams are in net/, processes and signals in process/.
 #ifndef SERVICES_ASYNC_ASYNC_H_
 #define SERVICES_ASYNC_ASYNC_H_
 

@@ -1,6 +1,8 @@
 // What can be handed to timeout, gather, race, Try and the others: a coroutine, or a leaf operation
 // such as queue.get() or sleep(). A leaf is wrapped into a coroutine that awaits it; it is taken by
-// reference, since it lives, as a temporary of the same expression, until that has ended.
+// reference, since it lives, as a temporary of the same expression, until that has ended. A handle,
+// Task or Future, is copied or moved into such a coroutine; it may be an lvalue. Its result is then
+// a StatusOr: an error, or kCancelled, of the task is one of the operation.
 #ifndef SERVICES_ASYNC_AWAITABLE_H_
 #define SERVICES_ASYNC_AWAITABLE_H_
 
@@ -26,6 +28,20 @@ template <class A>
   requires requires(A& leaf) { leaf.await_resume(); }
 struct AwaitTraits<A> {
   using result = std::remove_cvref_t<decltype(std::declval<A&>().await_resume())>;
+};
+
+// A handle to something that ends elsewhere specializes this: `result`, and a static `wait(handle)`
+// that is the coroutine which waits for it.
+template <class H>
+struct HandleTraits;
+
+template <class A>
+concept Handle = requires { typename HandleTraits<std::remove_cvref_t<A>>::result; };
+
+template <class A>
+  requires Handle<A>
+struct AwaitTraits<A> {
+  using result = typename HandleTraits<A>::result;
 };
 
 // Awaits a leaf that lives elsewhere.
@@ -58,7 +74,20 @@ template <class A>
   requires requires(A& leaf) { leaf.await_resume(); }
 auto to_body(A&& leaf) {
   using Leaf = std::remove_cvref_t<A>;
-  return await_leaf<Leaf, typename AwaitTraits<Leaf>::result>(LeafReference<Leaf>(leaf)).release();
+  auto body =
+      await_leaf<Leaf, typename AwaitTraits<Leaf>::result>(LeafReference<Leaf>(leaf)).release();
+  body.promise().kind = PromiseBase::Kind::kLeaf;
+  return body;
+}
+
+template <class H>
+  requires Handle<H>
+auto to_body(H&& handle) {
+  using Traits = HandleTraits<std::remove_cvref_t<H>>;
+  static_assert(
+      !std::is_lvalue_reference_v<H> || std::is_copy_constructible_v<typename Traits::result>,
+      "this result can only be taken once: std::move() the handle");
+  return Traits::wait(std::forward<H>(handle)).release();
 }
 
 }  // namespace detail
@@ -67,7 +96,7 @@ template <class A>
 using AwaitResult = typename detail::AwaitTraits<std::remove_cvref_t<A>>::result;
 
 template <class A>
-concept Awaitable = !std::is_lvalue_reference_v<A> &&
+concept Awaitable = (!std::is_lvalue_reference_v<A> || detail::Handle<A>) &&
                     requires { typename detail::AwaitTraits<std::remove_cvref_t<A>>::result; };
 
 }  // namespace fermata

@@ -47,11 +47,15 @@ inline void check_frame(const void* frame) noexcept {
 template <class T>
 class Promise final : public PromiseBase {
  public:
-  Promise() noexcept {}
+  Promise() noexcept {
+    static_assert(sizeof(PromiseBase) % 16 == 0 && alignof(T) <= 16,
+                  "a coroutine result may not be over-aligned");
+  }
   ~Promise() {
-    if (state_ == State::kValue) std::destroy_at(&value_);
+    if (has_value()) std::destroy_at(&value_);
     if (state_ == State::kException) std::destroy_at(&exception_);
   }
+  void set_owner(FrameHandle& owner) noexcept { owner_ = &owner; }
 
   inline Co<T> get_return_object(const char* function = __builtin_FUNCTION()) noexcept;
 
@@ -71,17 +75,25 @@ class Promise final : public PromiseBase {
     return state_ == State::kException ? exception_ : nullptr;
   }
   T& value() noexcept {
-    FERMATA_CHECK(state_ == State::kValue, "a coroutine ended without a result");
+    FERMATA_CHECK(has_value(), "a coroutine ended without a result");
     return value_;
   }
   T take() {
-    if (state_ == State::kException) [[unlikely]]
-      std::rethrow_exception(exception_);
-    return std::move(value());
+    if (state_ != State::kValue) [[unlikely]]
+      look_closer();
+    return std::move(value_);
   }
 
  private:
+  bool has_value() const noexcept { return state_ == State::kValue || state_ == State::kAbandoned; }
+  [[gnu::noinline, gnu::cold]] void look_closer() {
+    if (state_ == State::kException) std::rethrow_exception(exception_);
+    FERMATA_CHECK(abandoned(), "a coroutine ended without a result");
+    drop_calls();
+  }
+
   union {
+    FrameHandle* owner_;  // until it ends: see PromiseBase::owner()
     T value_;
     std::exception_ptr exception_;
   };
@@ -90,20 +102,31 @@ class Promise final : public PromiseBase {
 template <>
 class Promise<void> final : public PromiseBase {
  public:
+  Promise() noexcept {}
+  ~Promise() {
+    if (state_ == State::kException) std::destroy_at(&exception_);
+  }
+  void set_owner(FrameHandle& owner) noexcept { owner_ = &owner; }
+
   inline Co<void> get_return_object(const char* function = __builtin_FUNCTION()) noexcept;
   void return_void() noexcept { state_ = State::kValue; }
   void unhandled_exception() noexcept {
-    exception_ = std::current_exception();
+    std::construct_at(&exception_, std::current_exception());
     state_ = State::kException;
   }
-  const std::exception_ptr& exception() const noexcept { return exception_; }
+  std::exception_ptr exception() const noexcept {
+    return state_ == State::kException ? exception_ : nullptr;
+  }
   void take() {
     if (state_ == State::kException) [[unlikely]]
       std::rethrow_exception(exception_);
   }
 
  private:
-  std::exception_ptr exception_;
+  union {
+    FrameHandle* owner_;  // until it ends: see PromiseBase::owner()
+    std::exception_ptr exception_;
+  };
 };
 
 // A coroutine that somebody owns: the movable inside of a Co, for those who run bodies.
@@ -149,30 +172,37 @@ class [[nodiscard]] Co {
 
   class Awaiter {
    public:
-    explicit Awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    explicit Awaiter(Co& co) noexcept : co_(&co) {}
     bool await_ready() const noexcept { return false; }
     template <class P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent,
                                           std::uint32_t line = __builtin_LINE()) noexcept {
       parent.promise().line = line;
-      frame_.promise().continuation = parent;
-      frame_.promise().scope = parent.promise().scope;
-      return detail::transfer(frame_);
+      promise_type& child = co_->promise();
+      child.continuation = parent;
+      child.scope = parent.promise().scope;
+      child.set_owner(co_->frame_);
+      return detail::transfer(co_->frame_);
     }
-    T await_resume() { return frame_.promise().take(); }
+    T await_resume() { return co_->promise().take(); }
 
    private:
-    std::coroutine_handle<promise_type> frame_;
+    Co* co_;
   };
-  Awaiter operator co_await() && noexcept { return Awaiter(frame_); }
+  Awaiter operator co_await() && noexcept { return Awaiter(*this); }
 
   // Gives the coroutine to something that will run it.
-  detail::Body<T> release() && noexcept { return detail::Body<T>(std::exchange(frame_, nullptr)); }
+  detail::Body<T> release() && noexcept {
+    const FrameHandle frame = std::exchange(frame_, nullptr);
+    return detail::Body<T>(detail::Body<T>::Handle::from_address(frame.address()));
+  }
 
  private:
   friend promise_type;
-  explicit Co(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
-  std::coroutine_handle<promise_type> frame_;
+  explicit Co(std::coroutine_handle<promise_type> frame) noexcept
+      : frame_(detail::untyped(frame)) {}
+  promise_type& promise() const noexcept { return static_cast<promise_type&>(frame_.promise()); }
+  FrameHandle frame_;
 };
 
 namespace detail {

@@ -4,8 +4,9 @@
 //   while (!ready()) co_await changed.wait();
 //
 // wait() gives the lock up and has it again when it ends, whatever ended it: also when it is
-// cancelled the lock is taken back before any frame is destroyed, so guards stay true. A waiter
-// that was notified is not cancelled any more, so a notification is never lost.
+// cancelled the lock is taken back before any frame is destroyed, so guards stay true; from a
+// holder that can only go after the waiter it is borrowed (loan.h). A waiter that was notified is
+// not cancelled any more, so a notification is never lost.
 #ifndef SERVICES_ASYNC_CONDITION_H_
 #define SERVICES_ASYNC_CONDITION_H_
 
@@ -29,7 +30,7 @@ class Condition {
 
   // Wakes after a notify, holding the lock. On cancel: when the lock has been taken back. On
   // shutdown: as cancelled.
-  class [[nodiscard]] Wait final : public Lock::Waiter {
+  class [[nodiscard]] Wait final : public Lock::Waiter, private Borrower {
    public:
     explicit Wait(Condition& condition) noexcept : Waiter(&Wait::stop), condition_(&condition) {}
     bool await_ready() const noexcept {
@@ -42,6 +43,7 @@ class Condition {
       frame.promise().line = line;
       if (!park(detail::untyped(frame))) return;
       state_ = State::kWaiting;
+      home_ = condition_->lock_->holder_;
       condition_->waiters_.push_back(*this);
       condition_->lock_->release();
     }
@@ -54,24 +56,44 @@ class Condition {
     static bool stop(Suspension& suspension) noexcept {
       Wait& self = static_cast<Wait&>(suspension);
       if (self.state_ == State::kNotBegun) return true;  // the lock was never given up
-      if (self.state_ != State::kWaiting) return false;  // the lock is on its way
-      // The body of a group goes last: it would hold the lock, and its children may need it to go.
-      if (!self.may_unwind()) return false;
-      self.state_ = State::kCancelled;
-      self.unlink();
-      self.condition_->lock_->take_or_queue(self);
+      if (self.state_ == State::kWaiting) {
+        self.state_ = State::kCancelled;
+        self.unlink();
+      }
+      self.take_lock_back();
       return false;
+    }
+    void take_lock_back() noexcept {
+      if (state_ == State::kCancelled && !linked()) {
+        // The body of a group goes last: it would hold the lock, and its children may need it to
+        // go.
+        if (!may_unwind()) return stay();
+        condition_->lock_->take_or_queue(*this);
+      }
+      if (linked()) ask();
+    }
+    void borrow_if_stuck() noexcept override {
+      if (!condition_->lock_->can_be_lent_to(scope())) return;
+      unlink();
+      condition_->lock_->lent_ = true;
+      go_on();
     }
     void notified() noexcept {
       state_ = State::kNotified;
       condition_->lock_->take_or_queue(*this);
     }
     void granted() noexcept override {
+      condition_->lock_->holder_ = home_;
+      go_on();
+    }
+    void go_on() noexcept {
+      if (asking()) stop_asking();
       if (state_ == State::kNotified) return wake();
       released();
     }
 
     Condition* condition_;
+    const Scope* home_ = nullptr;  // where the guard is that has the lock
     State state_ = State::kNotBegun;
   };
   Wait wait() noexcept { return Wait(*this); }

@@ -12,6 +12,7 @@
 namespace fermata {
 
 class Completion;
+class PromiseBase;
 
 class Continuation {
  public:
@@ -42,8 +43,12 @@ class Completion {
   // The coroutine that had this as its continuation has ended; its frame still exists and must not
   // be destroyed here, since it is still on its way out of its final suspension.
   virtual Continuation complete() noexcept = 0;
-  // The frame that waits behind this completion; null at the root of a task. For ps().
+  // The frame that waits behind this completion; null at the root of a task.
   virtual std::coroutine_handle<> awaiting() const noexcept = 0;
+  // That coroutine, and its end, if it is owned here: what is left of a chain of calls is destroyed
+  // link by link (unwind.h).
+  virtual PromiseBase* callee() const noexcept { return nullptr; }
+  virtual void destroy_callee() noexcept {}
 
  protected:
   Completion() = default;

@@ -20,12 +20,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/async/awaitable.h"
 #include "services/async/check.h"
 #include "services/async/co.h"
 #include "services/async/frame_pool.h"
 #include "services/async/loop.h"
+#include "services/async/outcome.h"
 #include "services/async/scope.h"
-#include "services/async/timeout.h"
 #include "services/async/wait_list.h"
 
 namespace fermata {
@@ -177,6 +178,18 @@ class Promise {
   detail::FutureRef<T> state_;
 };
 
+namespace detail {
+
+template <class T>
+struct HandleTraits<Future<T>> {
+  using result = OrStatus<T>;
+  static Co<result> wait(Future<T> future) {
+    result value = co_await future;
+    co_return value;
+  }
+};
+
+}  // namespace detail
 }  // namespace fermata
 
 #endif  // SERVICES_ASYNC_FUTURE_H_

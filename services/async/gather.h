@@ -2,14 +2,17 @@
 //
 //   absl::StatusOr<std::tuple<User, Cart>> both = co_await gather(user(id), cart(id));
 //   std::tuple<Outcome<User>, Outcome<Cart>> each = co_await gather_settled(user(id), cart(id));
-//   std::variant<Page, std::monostate> first = co_await race(fetch(url), sleep(absl::Seconds(1)));
+//   RaceResult<Page, std::monostate> first = co_await race(fetch(url), sleep(absl::Seconds(1)));
 //
 //   gather          all values; the first error cancels the rest and is the result
 //   gather_settled  how each ended; nothing cancels anything (asyncio's return_exceptions=True)
 //   race            the result of the first to end; the others are cancelled, and waited for
 //
-// A loser of a race that had been woken before it could be cancelled still ends, and its result is
-// dropped: to take from a queue for a while use timeout(), which keeps the item.
+// A race loses nothing. It is decided when the first body has ended, or when a queue's get() or
+// put() that was passed to it is given its item, or its room; at that moment the others are stopped
+// where they wait, so nothing is given to them any more: of race(a.get(), b.get()) exactly one
+// takes. A body that is awake then runs on to its next suspension; if it reaches its end instead,
+// its result is in late<I>(). Only the exception of such a loser is dropped.
 //
 // Every body runs under its own scope, and is over when the call returns. No task is made: the
 // branches are part of the awaiting frame. For a number of bodies that is not known when the
@@ -24,6 +27,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -37,6 +41,23 @@
 #include "services/async/outcome.h"
 
 namespace fermata {
+
+// What a race gives: the result of the winner, as a variant, and those of losers that were awake
+// when it was decided, and came to their end. There rarely are any; who races for things that may
+// not get lost looks.
+template <class... T>
+class [[nodiscard]] RaceResult : public std::variant<T...> {
+ public:
+  using std::variant<T...>::variant;
+  template <std::size_t I>
+  std::optional<std::tuple_element_t<I, std::tuple<T...>>>& late() noexcept {
+    return std::get<I>(late_);
+  }
+
+ private:
+  std::tuple<std::optional<T>...> late_;
+};
+
 namespace detail {
 
 // void has no objects; std::monostate stands for it in tuples and variants.
@@ -121,39 +142,50 @@ class [[nodiscard]] GatherSettled final : public Branches<T...> {
 
 template <class... T>
 class [[nodiscard]] Race final : public Branches<T...> {
-  using Result = std::variant<NonVoid<T>...>;
+  using Result = RaceResult<NonVoid<T>...>;
 
  public:
-  using Branches<T...>::Branches;
-  Result await_resume() { return winner(std::index_sequence_for<T...>()); }
+  explicit Race(Body<T>... bodies) noexcept : Branches<T...>(std::move(bodies)...) {
+    std::apply([](auto&... branch) { (branch.race_if_leaf(), ...); }, this->branches_);
+  }
+  Result await_resume() { return result(std::index_sequence_for<T...>()); }
   const char* kind() const noexcept override { return "race"; }
 
  private:
+  void on_given(Branch& branch) noexcept override { decide(branch); }
   void on_end(Branch& branch) noexcept override {
-    if (winner_ != nullptr || branch.was_cancelled()) return;
+    if (!branch.was_cancelled()) decide(branch);
+  }
+  void decide(Branch& branch) noexcept {
+    if (winner_ != nullptr) return;
     winner_ = &branch;
-    this->request_all(CancelReason::kSiblingFailed);
+    this->request_others_now(branch, CancelReason::kSiblingFailed);
   }
   bool has_result() const noexcept override { return winner_ != nullptr; }
 
-  template <std::size_t First, std::size_t... Rest>
-  Result winner(std::index_sequence<First, Rest...>) {
-    auto& branch = std::get<First>(this->branches_);
-    if (winner_ == &branch) return result<First>(branch);
-    if constexpr (sizeof...(Rest) > 0) {
-      return winner(std::index_sequence<Rest...>());
-    } else {
-      FERMATA_CHECK(false, "a race ended without a winner");
-      __builtin_unreachable();
-    }
+  template <std::size_t... I>
+  Result result(std::index_sequence<I...>) {
+    FERMATA_CHECK(winner_ != nullptr, "a race ended without a winner");
+    std::optional<Result> result;
+    (take_winner<I>(std::get<I>(this->branches_), result), ...);
+    (take_late<I>(std::get<I>(this->branches_), *result), ...);
+    return *std::move(result);
   }
   template <std::size_t I, class R>
-  static Result result(BodyBranch<R>& branch) {
+  void take_winner(BodyBranch<R>& branch, std::optional<Result>& result) {
+    if (winner_ == &branch) result.emplace(std::in_place_index<I>, take(branch));
+  }
+  template <std::size_t I, class R>
+  void take_late(BodyBranch<R>& branch, Result& result) {
+    if (winner_ != &branch && branch.has_value()) result.template late<I>() = take(branch);
+  }
+  template <class R>
+  static NonVoid<R> take(BodyBranch<R>& branch) {
     if constexpr (std::is_void_v<R>) {
       branch.take();
-      return Result(std::in_place_index<I>);
+      return std::monostate();
     } else {
-      return Result(std::in_place_index<I>, branch.take());
+      return branch.take();
     }
   }
 
@@ -185,7 +217,7 @@ auto gather_settled(A&&... bodies) {
 template <class... A>
   requires(sizeof...(A) > 0 && (Awaitable<A> && ...))
 auto race(A&&... bodies) {
-  using R = std::variant<detail::NonVoid<AwaitResult<A>>...>;
+  using R = RaceResult<detail::NonVoid<AwaitResult<A>>...>;
   return detail::run_branches<detail::Race, R>(detail::to_body(std::forward<A>(bodies))...);
 }
 

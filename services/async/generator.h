@@ -43,6 +43,7 @@ namespace detail {
 template <class T>
 class GeneratorPromise final : public PromiseBase {
  public:
+  GeneratorPromise() noexcept { kind = Kind::kGenerator; }
   inline Generator<T> get_return_object(const char* function = __builtin_FUNCTION()) noexcept;
 
   // Hands the value to whoever awaits next(), and stands still.

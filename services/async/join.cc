@@ -49,6 +49,8 @@ void Branch::unwind() noexcept {
   if (next) resume_soon(next);
 }
 
+void Branch::given() noexcept { join_->on_given(*this); }
+
 std::int64_t Branch::deadline_ns() const noexcept {
   const std::int64_t own = join_->own_deadline_ns();
   Scope* outer = join_->outer();
@@ -101,6 +103,12 @@ void Join::remove(Branch& branch) noexcept {
 
 void Join::request_all(CancelReason reason) noexcept {
   for (Branch* branch = first_; branch != nullptr; branch = branch->next_) branch->request(reason);
+}
+
+void Join::request_others_now(const Branch& branch, CancelReason reason) noexcept {
+  for (Branch* other = first_; other != nullptr; other = other->next_) {
+    if (other != &branch) other->request_now(reason);
+  }
 }
 
 bool Join::abort(Suspension& self) noexcept {

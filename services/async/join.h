@@ -48,7 +48,10 @@ class Branch : public Scope, public Runnable {
   bool was_cancelled() const noexcept { return was_cancelled_; }
   // Among the others of its Join it is cancelled last, when they have ended: they use its locals.
   void unwind_last() noexcept { unwind_last_ = true; }
+  using Scope::stays;
   // The request came from outside the Join.
+  // Its body is a leaf operation: what that is given decides the race which this is part of.
+  void race_if_leaf() noexcept { racing_ = body_.promise().kind == PromiseBase::Kind::kLeaf; }
   bool cancelled_from_outside() const noexcept { return from_outside_; }
   void request_from_outside(CancelReason reason) noexcept {
     if (!requested()) from_outside_ = true;
@@ -70,12 +73,15 @@ class Branch : public Scope, public Runnable {
   Continuation complete() noexcept override;
   bool may_unwind() const noexcept final;
   void unwind() noexcept override;
+  void given() noexcept final;
 
   void set_body(FrameHandle body) noexcept { body_ = body; }
   void mark_cancelled() noexcept { was_cancelled_ = true; }
   void destroy_body() noexcept {
     const detail::Destroying<kChecked> here;
-    if (body_) std::exchange(body_, nullptr).destroy();
+    if (!body_) return;
+    body_.promise().drop_calls();
+    std::exchange(body_, nullptr).destroy();
   }
 
  private:
@@ -100,6 +106,7 @@ class Join : public Suspension {
     park_running(detail::untyped(frame));
   }
   void request_all(CancelReason reason) noexcept;
+  void request_others_now(const Branch& branch, CancelReason reason) noexcept;
   std::size_t running() const noexcept { return running_; }
 
   // A branch has ended. Returns the awaiting frame if it is to run now.
@@ -124,6 +131,8 @@ class Join : public Suspension {
  protected:
   // Policy: called as each branch ends, before the join may end.
   virtual void on_end(Branch& branch) noexcept {}
+  // Called when a branch that is racing is about to be woken.
+  virtual void on_given(Branch& branch) noexcept {}
   // Asked when all have ended and the awaiting scope is cancelled: is there a result to deliver?
   virtual bool has_result() const noexcept = 0;
   virtual bool shielded() const noexcept { return false; }
@@ -148,6 +157,9 @@ class BodyBranch final : public Branch {
  public:
   explicit BodyBranch(detail::Body<T> body) noexcept : Branch(detail::untyped(body.release())) {}
 
+  bool has_value() const noexcept {
+    return !was_cancelled() && (!abandoned_with_.ok() || promise().exception() == nullptr);
+  }
   // What the body returned, or its exception. Requires that it was not cancelled.
   T take() {
     if constexpr (kCanBeAbandoned) {
@@ -181,7 +193,7 @@ class BodyBranch final : public Branch {
   }
   Continuation complete() noexcept override {
     if constexpr (kCanBeAbandoned) {
-      if (promise().abandoned) [[unlikely]] {
+      if (promise().abandoned()) [[unlikely]] {
         // The coroutine that failed is still on its way out, and part of what is to be destroyed:
         // control is transferred to let_go() first.
         run = &BodyBranch::let_go;

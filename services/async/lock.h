@@ -15,6 +15,7 @@
 
 #include "services/async/check.h"
 #include "services/async/co.h"
+#include "services/async/loan.h"
 #include "services/async/loop.h"
 #include "services/async/scope.h"
 #include "services/async/wait_list.h"
@@ -30,7 +31,9 @@ class Lock {
 
   class [[nodiscard]] Guard {
    public:
-    Guard(Guard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
+    Guard(Guard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {
+      if (lock_ != nullptr) lock_->note_holder();
+    }
     Guard& operator=(Guard other) noexcept {
       std::swap(lock_, other.lock_);
       return *this;
@@ -51,6 +54,7 @@ class Lock {
   std::optional<Guard> try_acquire() noexcept {
     if (locked_) return std::nullopt;
     locked_ = true;
+    note_holder();
     return Guard(*this);
   }
 
@@ -70,7 +74,10 @@ class Lock {
   class [[nodiscard]] Acquire final : public Waiter {
    public:
     explicit Acquire(Lock& lock) noexcept : lock_(&lock) {}
-    bool await_ready() noexcept { return Loop::current().spend_budget() && lock_->take(); }
+    bool await_ready() noexcept {
+      Loop& loop = Loop::current();
+      return loop.spend_budget() && lock_->take(loop.running());
+    }
     template <class P>
     void await_suspend(std::coroutine_handle<P> frame,
                        std::uint32_t line = __builtin_LINE()) noexcept {
@@ -80,28 +87,50 @@ class Lock {
     Guard await_resume() noexcept { return Guard(*lock_); }
 
    private:
-    void granted() noexcept override { wake(); }
+    void granted() noexcept override {
+      lock_->holder_ = &scope();
+      wake();
+    }
     Lock* lock_;
   };
   Acquire acquire() noexcept { return Acquire(*this); }
 
  private:
   friend class Condition;
-  bool take() noexcept {
+  bool take(const Scope* holder) noexcept {
     if (locked_) return false;
+    holder_ = holder;
     return locked_ = true;
   }
   void take_or_queue(Waiter& waiter) noexcept {
-    if (take()) return waiter.granted();
+    if (take(nullptr)) return waiter.granted();
     waiters_.push_back(waiter);
   }
   void release() noexcept {
     FERMATA_CHECK(locked_, "released a lock that is not held");
+    if (lent_) [[unlikely]]
+      return take_back();
     locked_ = !waiters_.empty();
     if (locked_) waiters_.pop()->granted();
   }
+  // A guard is in the frames that run now.
+  void note_holder() noexcept {
+    const Loop* loop = Loop::current_or_null();
+    if (!lent_ && loop != nullptr) holder_ = loop->running();
+  }
+  // loan.h
+  bool can_be_lent_to(const Scope& waiter) const noexcept {
+    return !lent_ && goes_after(holder_, waiter);
+  }
+  void take_back() noexcept {
+    lent_ = false;
+    lend(Loop::current());
+  }
 
   bool locked_ = false;
+  bool lent_ = false;
+  // The scope in whose frames the guard is, as far as its moves tell. Compared, never followed.
+  const Scope* holder_ = nullptr;
   WaitList<Waiter> waiters_;
 };
 

@@ -32,6 +32,7 @@
 
 namespace fermata {
 
+class Borrower;
 class Join;
 class Network;
 class Scope;
@@ -182,6 +183,8 @@ class Loop {
   Network* network = nullptr;
   // Joins (groups, gathers, …) that exist now; ps() walks them.
   Join* first_join = nullptr;
+  // Cancelled waits that want a lock back before they go (loan.h).
+  Borrower* first_borrower = nullptr;
 
  protected:
   // While one exists, its loop is current() on this thread.

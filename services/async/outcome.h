@@ -2,7 +2,9 @@
 //
 // This is what the catch points give: awaiting a Task, CancelScope::run, gather_settled. Bodies
 // that return Status or StatusOr<T> are folded, so there is one place to look: an Outcome is never
-// "ok, holding an error". An exception that left the body is kInternal with its what().
+// "ok, holding an error". An exception that left the body is kInternal with its what(). The value
+// must be movable without throwing, which is checked when it is compiled; what a coroutine gives to
+// the one that awaits it in place need not be.
 #ifndef SERVICES_ASYNC_OUTCOME_H_
 #define SERVICES_ASYNC_OUTCOME_H_
 
@@ -47,6 +49,10 @@ using Folded = typename detail::Fold<T>::type;
 
 template <class T>
 class [[nodiscard]] Outcome {
+  static_assert(std::is_nothrow_move_constructible_v<T>,
+                "a result that is kept goes from place to place where nothing may throw: make its "
+                "move constructor noexcept, or return a pointer");
+
  public:
   static Outcome cancelled(CancelReason reason) {
     return Outcome(detail::cancelled_status(reason), reason);
@@ -117,6 +123,21 @@ class [[nodiscard]] Outcome<void> {
 };
 
 namespace detail {
+
+// StatusOr<T>, or Status when there is no T.
+template <class T>
+using OrStatus = std::conditional_t<std::is_void_v<T>, absl::Status,
+                                    absl::StatusOr<std::conditional_t<std::is_void_v<T>, int, T>>>;
+
+// An outcome for those to whom cancelled is an error like others.
+template <class T>
+OrStatus<T> to_result(Outcome<T> outcome) {
+  if constexpr (std::is_void_v<T>) {
+    return outcome.status();
+  } else {
+    return std::move(outcome).to_status_or();
+  }
+}
 
 // What a finished coroutine left in its promise.
 template <class P>

@@ -1,6 +1,6 @@
 // The way into a loop from other threads: a lock-free stack of nodes, taken whole by the loop.
 //
-// This file and offload_pool.cc are the only ones in the core with atomics. One word holds the
+// This file and basic_offload_pool.h are the only ones in the core with atomics. One word holds the
 // whole state: null (nothing posted), kAsleep (nothing posted and the loop waits in the kernel), or
 // the newest node. So there is no separate "sleeping" flag and no store-load race between the two:
 //
@@ -10,6 +10,8 @@
 //                    the loop does not sleep, or it finds kAsleep and must wake the loop.
 //
 // Only the push that replaces kAsleep wakes: one eventfd write per sleep, however many posts.
+//
+// The atomic is a parameter, so that the tests can stop at each access and try every order.
 #ifndef SERVICES_ASYNC_POST_QUEUE_H_
 #define SERVICES_ASYNC_POST_QUEUE_H_
 
@@ -28,7 +30,8 @@ struct PostNode {
   void (*drop)(PostNode&) noexcept = nullptr;  // called instead of run when the loop goes away
 };
 
-class PostQueue {
+template <template <class> class Atomic>
+class BasicPostQueue {
  public:
   // Any thread. True: the loop is asleep and the caller must wake it.
   bool push(PostNode& node) noexcept {
@@ -69,8 +72,10 @@ class PostQueue {
  private:
   static PostNode* asleep_mark() noexcept { return reinterpret_cast<PostNode*>(std::uintptr_t{1}); }
 
-  std::atomic<PostNode*> head_{nullptr};
+  Atomic<PostNode*> head_{nullptr};
 };
+
+using PostQueue = BasicPostQueue<std::atomic>;
 
 }  // namespace fermata
 

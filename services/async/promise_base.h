@@ -11,12 +11,9 @@
 #include "services/async/continuation.h"
 #include "services/async/frame_pool.h"
 #include "services/async/transfer.h"
+#include "services/async/unwind.h"
 
 namespace fermata {
-
-class PromiseBase;
-class Scope;
-using FrameHandle = std::coroutine_handle<PromiseBase>;
 
 class PromiseBase {
  public:
@@ -41,21 +38,49 @@ class PromiseBase {
   };
   FinalAwaiter final_suspend() const noexcept { return FinalAwaiter(); }
 
+  // Try ended it in the middle: there is a result, and its locals, and the calls below it, are
+  // still alive. `below` is what it waited for, and owns the first of these.
+  bool abandoned() const noexcept { return state_ == State::kAbandoned; }
+  void abandon(Completion& below) noexcept {
+    state_ = State::kAbandoned;
+    continuation = &below;
+  }
+  // Destroys the calls below an abandoned frame; of others there are none.
+  void drop_calls() noexcept {
+    if (abandoned()) [[unlikely]] {
+      detail::drop_calls(*continuation.completion());
+      state_ = State::kValue;
+    }
+  }
+  // Where the frame that awaits this one holds it. Requires that it is a Co's, has no result yet,
+  // and that its continuation is a frame.
+  inline FrameHandle& owner() noexcept;
+
   Continuation continuation;
   Scope* scope = nullptr;
   const char* function = "";
   std::uint32_t line = 0;
-  // Try ended it in the middle: there is a result, and its locals are still alive.
-  bool abandoned = false;
+  enum class Kind : std::uint8_t {
+    kCall,
+    kLeaf,       // awaits one leaf operation, and ends with it
+    kGenerator,  // the frame is owned by an object that may be anywhere
+  };
+  Kind kind = Kind::kCall;
 
  protected:
   // What a finished coroutine left behind. Here, in the padding, to keep promises small.
-  enum class State : std::uint8_t { kEmpty, kValue, kException };
+  enum class State : std::uint8_t { kEmpty, kValue, kException, kAbandoned };
   State state_ = State::kEmpty;
 
   PromiseBase() noexcept = default;
   ~PromiseBase() = default;
 };
+
+// Every Co's promise begins the union behind this base with it (co.h): a running coroutine has no
+// result yet.
+inline FrameHandle& PromiseBase::owner() noexcept {
+  return **reinterpret_cast<FrameHandle**>(this + 1);
+}
 
 }  // namespace fermata
 

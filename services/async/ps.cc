@@ -40,6 +40,17 @@ void append_waits(const Scope& scope, std::string& text) {
   absl::StrAppend(&text, text.empty() ? "" : " < ", frames_from(scope.at()->frame()));
 }
 
+// Whether something of it runs, or waits for its turn: it itself, or a body that it runs.
+bool has_turn(const Scope& scope) {
+  if (scope.at() == nullptr) return true;
+  const Join* join = Join::from(scope.at());
+  if (join == nullptr) return false;
+  for (const Branch* b = join->first_branch(); b != nullptr; b = b->next()) {
+    if (b->as_task() == nullptr && has_turn(*b)) return true;
+  }
+  return false;
+}
+
 TaskInfo describe(const TaskBase& task) {
   TaskInfo info;
   info.id = task.id();
@@ -47,7 +58,7 @@ TaskInfo describe(const TaskBase& task) {
   info.parent = parent != nullptr ? parent->id() : 0;
   info.name = std::string(task.name());
   info.cpu = absl::Nanoseconds(task.cpu_time().ns());
-  info.state = task.requested() ? "cancelling" : task.at() == nullptr ? "ready" : "waiting";
+  info.state = task.requested() ? "cancelling" : has_turn(task) ? "ready" : "waiting";
   append_waits(task, info.where);
   return info;
 }

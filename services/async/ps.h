@@ -23,7 +23,8 @@ struct TaskInfo {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;  // 0: the root group, or a group of the loop's owner
   std::string name;
-  std::string state;   // "ready" (runs, or waits for its turn), "waiting", "cancelling"
+  std::string state;   // "ready" (it, or a body it runs, has its turn or waits for it), "waiting",
+                       // "cancelling"
   std::string where;   // where it waits, innermost first; of branches of a gather, all
   absl::Duration cpu;  // that its steps took so far; measured in checked builds, else zero
 };

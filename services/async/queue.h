@@ -47,7 +47,8 @@ class Queue {
   // Wakes when there is room. Ok, or FailedPrecondition after shutdown. On cancel: the item is not
   // put. On shutdown(): FailedPrecondition at once.
   Put put(T item) { return Put(*this, std::move(item)); }
-  // Wakes when there is an item. nullopt: shut down, and drained. On cancel: no item is taken.
+  // Wakes when there is an item. On cancel: no item is taken. On shutdown(): drains what is there,
+  // and then gives nullopt.
   Get get() noexcept { return Get(*this); }
 
   // ResourceExhausted when full; then, and after shutdown, the item is left as it was.
@@ -157,7 +158,7 @@ class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
     if (queue_->shut_down_) return refuse();
-    if (queue_->try_put(item_)) return wake();  // out of budget, not out of room
+    if (queue_->try_put(item_)) return wake_given();  // out of budget, not out of room
     queue_->putters_.push_back(*this);
   }
   absl::Status await_resume() const { return refused_ ? shut_down_error() : absl::OkStatus(); }
@@ -165,7 +166,7 @@ class [[nodiscard]] Queue<T, Store>::Put final : public ListedWait {
  private:
   friend class Queue;
   T accept() {
-    wake();
+    wake_given();
     return std::move(item_);
   }
   void refuse() {
@@ -190,7 +191,8 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
   void await_suspend(std::coroutine_handle<P> frame, std::uint32_t line = __builtin_LINE()) {
     frame.promise().line = line;
     if (!park(detail::untyped(frame))) return;
-    if (queue_->try_get(item_) || queue_->shut_down_) return wake();
+    if (queue_->try_get(item_)) return wake_given();
+    if (queue_->shut_down_) return wake();
     queue_->wait_for_item(*this);
   }
   std::optional<T> await_resume() { return std::move(item_); }
@@ -199,7 +201,7 @@ class [[nodiscard]] Queue<T, Store>::Get final : public ListedWait {
   friend class Queue;
   void hand_over(T&& item) {
     item_.emplace(std::move(item));
-    wake();
+    wake_given();
   }
   void wake_up() { wake(); }
 

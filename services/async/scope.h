@@ -23,12 +23,14 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <utility>
 
 #include "services/async/cancel_reason.h"
 #include "services/async/check.h"
 #include "services/async/checked.h"
 #include "services/async/context.h"
 #include "services/async/continuation.h"
+#include "services/async/loan.h"
 #include "services/async/loop.h"
 #include "services/async/promise_base.h"
 
@@ -58,6 +60,9 @@ class Suspension {
   // Ends the wait and queues the frame; wake_now() returns it instead, to be run at once.
   inline void wake() noexcept;
   inline FrameHandle wake_now() noexcept;
+  // wake(), for an operation that has just been given what nobody else will get. If it takes part
+  // in a race, that is decided with it, and nothing is given to the others.
+  inline void wake_given() noexcept;
   // An operation that answered false to abort() is over: wakes the frame, or, if its scope has been
   // cancelled meanwhile, lets the cancellation go on.
   inline void released() noexcept;
@@ -66,6 +71,8 @@ class Suspension {
   // Whether the frames may be destroyed as soon as this lets go. If not, abort() may answer false
   // and do nothing: it is asked again when they may.
   inline bool may_unwind() const noexcept;
+  // For one that answers so: it will not be woken any more.
+  inline void stay() noexcept;
   bool parked() const noexcept { return frame_ != nullptr; }
 
  private:
@@ -82,6 +89,9 @@ class Scope : public Completion {
 
   // Cancels; idempotent, the first reason stays.
   inline void request(CancelReason reason) noexcept;
+  // The same, and asks at once whether the operation lets go, so that nothing can be given to it in
+  // the time until the delivery.
+  inline void request_now(CancelReason reason) noexcept;
   bool requested() const noexcept { return reason_ != CancelReason::kNone; }
   CancelReason reason() const noexcept { return reason_; }
   const Suspension* at() const noexcept { return at_; }
@@ -98,23 +108,38 @@ class Scope : public Completion {
 
   // Whether the frames may be destroyed yet; if not, redeliver() must be called when they may.
   virtual bool may_unwind() const noexcept { return true; }
+  // Nothing of it runs any more; it only waits for may_unwind().
+  bool stays() const noexcept { return stays_; }
+  void stay() noexcept {
+    stays_ = true;
+    if (Loop& loop = Loop::current(); loop.first_borrower != nullptr) lend(loop);
+  }
   void redeliver() noexcept {
     if (at_ != nullptr && requested()) queue_delivery();
   }
-  // The frames are free: destroy them, and end as cancelled. Called by the loop at its top level.
+  // The frames are free, and the calls in them destroyed: destroy the body, and end as cancelled.
+  // Called by the loop at its top level.
   virtual void unwind() noexcept = 0;
+  // Of a scope that is racing: the leaf it is parked at is about to be woken.
+  virtual void given() noexcept {}
 
  private:
   friend class Suspension;
   friend class Loop;
   inline void queue_delivery() noexcept;
   void verify() const noexcept { loop_.verify(Loop::current_or_null()); }
+  // Whether what it is parked at is free now.
+  bool lets_go() noexcept {
+    if (at_->abort_ != nullptr && !at_->abort_(*at_)) return false;
+    at_->abort_ = nullptr;
+    return true;
+  }
   void deliver() noexcept {
     if (at_ == nullptr) return;
-    if (at_->abort_ != nullptr && !at_->abort_(*at_)) return;
-    at_->abort_ = nullptr;
-    if (!may_unwind()) return;
-    at_ = nullptr;
+    if (!lets_go()) return;
+    if (!may_unwind()) return stay();
+    const FrameHandle innermost = std::exchange(at_, nullptr)->frame_;
+    detail::destroy_calls(innermost, *this);
     unwind();
   }
 
@@ -130,6 +155,8 @@ class Scope : public Completion {
   bool unwind_last_ : 1 = false;
   bool done_ : 1 = false;
   bool named_ : 1 = false;
+  bool racing_ : 1 = false;
+  bool stays_ : 1 = false;
 
  private:
   [[no_unique_address]] detail::LoopStamp<kChecked> loop_;
@@ -160,6 +187,8 @@ inline void resume_soon(std::coroutine_handle<> frame) noexcept {
 inline Scope& Suspension::scope() const noexcept { return *frame_.promise().scope; }
 
 inline bool Suspension::may_unwind() const noexcept { return scope().may_unwind(); }
+
+inline void Suspension::stay() noexcept { scope().stay(); }
 
 inline bool Suspension::park(FrameHandle frame) noexcept {
   frame_ = frame;
@@ -192,6 +221,12 @@ inline void Suspension::wake() noexcept {
   Loop::current().ready(frame_, scope);
 }
 
+inline void Suspension::wake_given() noexcept {
+  if (scope().racing_) [[unlikely]]
+    scope().given();
+  wake();
+}
+
 inline void Suspension::released() noexcept {
   if (!scope().requested()) [[likely]]
     return wake();
@@ -213,6 +248,12 @@ inline void Scope::request(CancelReason reason) noexcept {
   if (requested()) return;
   reason_ = reason;
   if (at_ != nullptr) queue_delivery();
+}
+
+inline void Scope::request_now(CancelReason reason) noexcept {
+  if (requested() && delivery_ == 0) return;  // it has been asked
+  request(reason);
+  if (at_ != nullptr) (void)lets_go();
 }
 
 }  // namespace fermata

@@ -141,7 +141,9 @@ bool SimLoop::poll_descriptors(int wait_ms) noexcept {
   if (poll(polled.data(), polled.size(), wait_ms) <= 0) return false;
   std::vector<IoWatch*> fired;
   for (std::size_t i = 0; i < polled.size(); ++i) {
-    if (polled[i].revents != 0) fired.push_back(watches_[i]);
+    if (polled[i].revents == 0) continue;
+    if ((polled[i].revents & POLLNVAL) != 0) watches_[i]->error = EBADF;
+    fired.push_back(watches_[i]);
   }
   for (IoWatch* watch : fired) {
     unwatch(*watch);

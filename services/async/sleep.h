@@ -48,7 +48,8 @@ inline Sleep sleep_until(absl::Time deadline) noexcept {
   return Sleep(Loop::current().to_ns(deadline));
 }
 
-// Lets everything that is ready run first. On cancel: does not come back.
+// Wakes when everything that is ready has run. On cancel: does not come back. On shutdown: as
+// cancelled.
 class [[nodiscard]] Yield final : public Suspension {
  public:
   Yield() noexcept : Suspension([](Suspension&) noexcept { return true; }) {}

@@ -20,6 +20,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "services/async/awaitable.h"
 #include "services/async/callable.h"
 #include "services/async/join.h"
 
@@ -254,6 +255,19 @@ class Task {
   detail::TaskState<T>* state_ = nullptr;
 };
 
+namespace detail {
+
+// timeout(limit, task), scope.run(task), …: what ends early is the waiting; the task goes on.
+template <class T>
+struct HandleTraits<Task<T>> {
+  using result = OrStatus<T>;
+  static Co<result> wait(Task<T> task) {
+    Outcome<T> outcome = co_await std::move(task);
+    co_return to_result(std::move(outcome));
+  }
+};
+
+}  // namespace detail
 }  // namespace fermata
 
 #endif  // SERVICES_ASYNC_TASK_H_

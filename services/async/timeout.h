@@ -27,20 +27,6 @@
 namespace fermata {
 namespace detail {
 
-// StatusOr<T>, or Status when there is no T.
-template <class T>
-using OrStatus = std::conditional_t<std::is_void_v<T>, absl::Status,
-                                    absl::StatusOr<std::conditional_t<std::is_void_v<T>, int, T>>>;
-
-template <class T>
-OrStatus<T> to_result(Outcome<T> outcome) {
-  if constexpr (std::is_void_v<T>) {
-    return outcome.status();
-  } else {
-    return std::move(outcome).to_status_or();
-  }
-}
-
 class Deadline : public Join, private Timer {
  public:
   explicit Deadline(std::int64_t deadline_ns) noexcept

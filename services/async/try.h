@@ -63,10 +63,14 @@ class [[nodiscard]] TryAwaiter final : public Completion {
     const absl::Status& status = status_of(child_.promise().value());
     if (status.ok()) return parent_;
     fail_(parent_, status);
-    parent_.promise().abandoned = true;
-    return parent_.promise().continuation;
+    PromiseBase& parent = parent_.promise();
+    const Continuation next = parent.continuation;
+    parent.abandon(*this);
+    return next;
   }
   std::coroutine_handle<> awaiting() const noexcept override { return parent_; }
+  PromiseBase* callee() const noexcept override { return &child_.promise(); }
+  void destroy_callee() noexcept override { const Body<R> callee = std::move(child_); }
 
  private:
   Body<R> child_;

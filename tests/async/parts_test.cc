@@ -310,5 +310,41 @@ TEST(Ps, ShowsTasksTheirParentsAndWhereTheyWait) {
   });
 }
 
+Co<absl::Status> busy_in_a_branch(int* seen) {
+  for (int i = 0; i < 4; ++i) co_await yield_now();
+  for (const TaskInfo& task : ps(Loop::current())) {
+    if (task.name == "branches") *seen += task.state == "ready" ? 1 : 100;
+  }
+  co_return absl::OkStatus();
+}
+
+Co<absl::Status> branches(int* seen) {
+  absl::Status done = co_await gather(busy_in_a_branch(seen), sleep(absl::Seconds(1)));
+  co_return done;
+}
+
+// One of its bodies runs while the task itself is parked at the gather.
+TEST(Ps, ATaskIsReadyWhileOneOfItsBranchesRuns) {
+  int seen = 0;
+  int* at = &seen;
+  EXPECT_EQ(run_once(
+                0,
+                [](int*& seen) -> Co<absl::Status> {
+                  co_return co_await with_group(
+                      [](TaskGroup& group, int* seen) -> Co<absl::Status> {
+                        group.spawn_named("branches", &branches, seen);
+                        co_await sleep(absl::Milliseconds(1));
+                        for (const TaskInfo& task : ps(Loop::current())) {
+                          if (task.name == "branches") EXPECT_EQ(task.state, "waiting");
+                        }
+                        co_return absl::OkStatus();
+                      },
+                      seen);
+                },
+                at),
+            absl::OkStatus());
+  EXPECT_EQ(seen, 1);
+}
+
 }  // namespace
 }  // namespace fermata

@@ -1,153 +1,172 @@
-// The ways between threads, exhaustively where they are small: every interleaving of the steps of
-// posters with those of a loop that falls asleep. The steps are PostQueue's own operations, each of
-// them one atomic access that takes effect; what could go wrong is their order.
+// PostQueue itself, with every order of the accesses of two posters and a loop that falls asleep:
+// tokio's loom tests closing_and_sending, dropping_tx and notify_waiters_is_atomic.
 #include "services/async/post_queue.h"
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/async/interleave.h"
 
 namespace fermata {
 namespace {
 
 struct Letter : PostNode {
-  Letter() : PostNode([](PostNode& node) noexcept { static_cast<Letter&>(node).arrive(); }) {}
-  void arrive() noexcept { arrived->push_back(this); }
-  std::vector<const Letter*>* arrived = nullptr;
+  Letter() : PostNode([](PostNode& node) noexcept { ++static_cast<Letter&>(node).arrived; }) {
+    drop = [](PostNode& node) noexcept { ++static_cast<Letter&>(node).dropped; };
+  }
+  int arrived = 0;
+  int dropped = 0;
+  std::size_t place = 0;  // among all that arrived
 };
 
-// One run: two posters with two letters each and one loop, stepped in the order of the schedule.
-// A poster's step pushes and, as a step of its own, writes the eventfd if push() said so. The
-// loop's steps are those of KernelLoop::poll: take; fall asleep or go round; wake up when written
-// to; take.
-class World {
+// The eventfd of a loop, watched for edges.
+class Bell {
  public:
-  static constexpr int kActors = 3;
-  static constexpr std::size_t kLetters = 2;
-
-  World() {
-    for (auto& letters : letters_) {
-      for (Letter& letter : letters) letter.arrived = &arrived_;
-    }
+  void ring() {
+    Interleaver::current().step();
+    rung_ = true;
+    ++rings_;
   }
-
-  bool can_step(int actor) const {
-    if (actor == kLoop) return loop_ != Loop::kInKernel || eventfd_ != 0;
-    return must_write_[index(actor)] || sent_[index(actor)] < kLetters;
+  void wait() {
+    Interleaver::current().wait_until([this] { return rung_; });
+    rung_ = false;
   }
+  int rings() const { return rings_; }
 
-  void step(int actor) {
-    if (actor == kLoop) return step_loop();
-    const std::size_t poster = index(actor);
-    if (must_write_[poster]) {
-      must_write_[poster] = false;
-      ++eventfd_;
-      ++writes_;
-      return;
-    }
-    must_write_[poster] = queue_.push(letters_[poster][sent_[poster]++]);
+ private:
+  bool rung_ = false;
+  int rings_ = 0;
+};
+
+template <class Queue, std::size_t kLetters>
+class Posters {
+ public:
+  std::vector<std::function<void()>> actors() {
+    return {[this] { post(letters_[0]); }, [this] { post(letters_[1]); }, [this] { run_loop(); }};
   }
-
-  // The posters have nothing left to do, and the loop waits in the kernel, for ever.
-  void check() const {
-    ASSERT_EQ(arrived_.size(), 2 * kLetters) << "a letter lies in the queue of a loop that sleeps";
+  void check() {
+    EXPECT_EQ(arrived_, 2 * kLetters);
     for (const auto& letters : letters_) {
-      std::size_t place[kLetters] = {};
-      for (std::size_t i = 0; i < arrived_.size(); ++i) {
-        for (std::size_t l = 0; l < kLetters; ++l) {
-          if (arrived_[i] == &letters[l]) place[l] = i;
-        }
+      for (std::size_t i = 0; i < kLetters; ++i) {
+        EXPECT_EQ(letters[i].arrived, 1);
+        if (i > 0) EXPECT_LT(letters[i - 1].place, letters[i].place) << "of one poster";
       }
-      ASSERT_LT(place[0], place[1]) << "letters of one poster changed places";
     }
-    ASSERT_LE(writes_, sleeps_) << "more than one write for one sleep";
+    EXPECT_LE(bell_.rings(), sleeps_) << "more than one write for one sleep";
   }
 
  private:
-  static constexpr int kLoop = 2;
-  enum class Loop { kAwake, kInKernel };
-  static std::size_t index(int actor) { return static_cast<std::size_t>(actor); }
-
+  void post(std::array<Letter, kLetters>& letters) {
+    for (Letter& letter : letters) {
+      if (queue_.push(letter)) bell_.ring();
+    }
+  }
+  // KernelLoop::poll, and then its end.
+  void run_loop() {
+    while (arrived_ < 2 * kLetters && !Interleaver::current().stuck()) {
+      take();
+      if (arrived_ == 2 * kLetters || !queue_.fall_asleep()) continue;
+      ++sleeps_;
+      bell_.wait();
+      take();
+    }
+  }
   void take() {
     PostNode* node = queue_.take();
     while (node != nullptr) {
-      PostNode* next = node->next;
+      PostNode* const next = node->next;
+      static_cast<Letter*>(node)->place = arrived_++;
       node->run(*node);
       node = next;
     }
   }
 
-  void step_loop() {
-    if (loop_ == Loop::kInKernel) {
-      eventfd_ = 0;
-      loop_ = Loop::kAwake;
-      take();
-      return;
-    }
-    if (took_) {
-      took_ = false;
-      if (!queue_.fall_asleep()) return;
-      ++sleeps_;
-      loop_ = Loop::kInKernel;
-      return;
-    }
-    take();
-    took_ = true;
-  }
-
-  PostQueue queue_;
+  Queue queue_;
+  Bell bell_;
   std::array<std::array<Letter, kLetters>, 2> letters_;
-  std::array<std::size_t, 2> sent_{};
-  std::array<bool, 2> must_write_{};
-  std::vector<const Letter*> arrived_;
-  Loop loop_ = Loop::kAwake;
-  bool took_ = false;
-  int eventfd_ = 0;
-  int writes_ = 0;
+  std::size_t arrived_ = 0;
   int sleeps_ = 0;
 };
 
-// Runs the schedule, then the first actor that can step until none can; says which ones could have
-// been taken at each step, so that the caller can go on to the next schedule.
-struct Choice {
-  int taken;
-  std::vector<int> others;
-};
-
-void run(std::vector<Choice>& schedule) {
-  World world;
-  for (std::size_t i = 0; i < 200; ++i) {
-    std::vector<int> can;
-    for (int actor = 0; actor < World::kActors; ++actor) {
-      if (world.can_step(actor)) can.push_back(actor);
-    }
-    if (can.empty()) return world.check();
-    if (i == schedule.size()) {
-      schedule.push_back(Choice{can[0], std::vector<int>(can.begin() + 1, can.end())});
-    }
-    world.step(schedule[i].taken);
-  }
-  FAIL() << "the loop never came to rest";
-}
+using ModelQueue = BasicPostQueue<ModelAtomic>;
 
 TEST(PostQueue, LosesNothingAndWritesOncePerSleepInEveryInterleaving) {
-  std::vector<Choice> schedule;
-  std::size_t schedules = 0;
-  for (;;) {
-    run(schedule);
-    ++schedules;
-    if (HasFatalFailure()) return;
-    // A loop that is awake can always go round once more: such schedules are cut at some depth.
-    constexpr std::size_t kDepth = 14;
-    if (schedule.size() > kDepth) schedule.resize(kDepth);
-    while (!schedule.empty() && schedule.back().others.empty()) schedule.pop_back();
-    if (schedule.empty()) break;
-    schedule.back().taken = schedule.back().others.back();
-    schedule.back().others.pop_back();
+  const Explored all = explore<Posters<ModelQueue, 1>>(3);
+  EXPECT_EQ(all.stuck, 0u) << "a letter lies in the queue of a loop that sleeps";
+  EXPECT_GT(all.schedules, 500u);
+}
+
+TEST(PostQueue, KeepsTheOrderOfEachPosterInEveryInterleaving) {
+  const Explored all = explore<Posters<ModelQueue, 2>>(2);
+  EXPECT_EQ(all.stuck, 0u);
+  EXPECT_GT(all.schedules, 500u);
+}
+
+// A loop that goes away while somebody posts: what it did not run, it drops, and nothing twice.
+class Closing {
+ public:
+  std::vector<std::function<void()>> actors() {
+    return {[this] {
+              for (Letter& letter : letters_) (void)queue_.push(letter);
+              posted_ = true;
+            },
+            [this] {
+              finish([](PostNode& node) noexcept { node.run(node); });
+              if (!queue_.fall_asleep()) finish([](PostNode& node) noexcept { node.run(node); });
+              // The loop outlives the calls of post().
+              Interleaver::current().wait_until([this] { return posted_; });
+              finish([](PostNode& node) noexcept { node.drop(node); });
+            }};
   }
-  EXPECT_GT(schedules, 1000u);
+  void check() {
+    for (const Letter& letter : letters_) EXPECT_EQ(letter.arrived + letter.dropped, 1);
+  }
+
+ private:
+  void finish(void (*with)(PostNode&) noexcept) {
+    PostNode* node = queue_.take();
+    while (node != nullptr) {
+      PostNode* const next = node->next;
+      with(*node);
+      node = next;
+    }
+  }
+  ModelQueue queue_;
+  std::array<Letter, 3> letters_;
+  bool posted_ = false;
+};
+
+TEST(PostQueue, WhatIsPostedToALoopThatGoesAwayIsRunOrDroppedOnce) {
+  const Explored all = explore<Closing>(4);
+  EXPECT_EQ(all.stuck, 0u);
+  EXPECT_GT(all.schedules, 500u);
+}
+
+// What the interleaver is worth: the usual mistake, a flag beside the queue, is found.
+class FlagBesideTheQueue {
+ public:
+  bool push(PostNode& node) noexcept {
+    (void)queue_.push(node);
+    return asleep_.exchange(false, std::memory_order_relaxed);
+  }
+  bool fall_asleep() noexcept {
+    if (queue_.maybe_posted()) return false;
+    asleep_.exchange(true, std::memory_order_relaxed);
+    return true;
+  }
+  PostNode* take() noexcept { return queue_.take(); }
+
+ private:
+  ModelQueue queue_;
+  ModelAtomic<bool> asleep_{false};
+};
+
+TEST(PostQueue, TheInterleaverFindsALostWakeUp) {
+  const Explored all = explore<Posters<FlagBesideTheQueue, 1>>(2);
+  EXPECT_GT(all.stuck, 0u);
 }
 
 }  // namespace

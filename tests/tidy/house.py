@@ -60,7 +60,7 @@ BANNED = {
         "blocks the thread; co_await sleep()", ("services/async/sleep.h",)),
     r"\bstd::(this_thread|jthread|thread)\b": (
         "threads belong to the named hand-over files", (
-            "services/async/offload_pool.h", "services/async/offload_pool.cc",
+            "services/async/offload_pool.h", "services/async/basic_offload_pool.h",
             # One kernel ring belongs to one thread; a watchdog looks from another.
             "services/async/kernel_loop.h", "services/async/kernel_loop.cc",
             "services/async/uring_ring.h", "services/async/uring_ring.cc",
