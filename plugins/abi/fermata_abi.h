@@ -201,8 +201,9 @@ typedef struct fermata_host {
   fermata_status (*sleep_until)(fermata_call*, uint64_t token, uint64_t deadline_ns,
                                 uint32_t flags) FERMATA_NX;
   /* [loop] FERMATA_EV_FD, once, when the descriptor is ready; poll_events and event.value as
-   * poll(2): POLLIN, POLLOUT. Owns: the fd stays the plugin's and must stay open until the event.
-   * Errors: E_INVALID for what cannot be polled. */
+   * poll(2): POLLIN, POLLOUT. Owns: the fd stays the plugin's and must stay open until the event;
+   * where it is found closed, the event is FERMATA_E_INVALID with POLLNVAL. Errors: E_INVALID for
+   * what cannot be polled. */
   fermata_status (*poll_fd)(fermata_call*, uint64_t token, int32_t fd, uint32_t poll_events,
                             uint32_t flags) FERMATA_NX;
   /* [loop] Runs blocking(state, token) on a host thread; FERMATA_EV_BLOCKING when it has returned.

@@ -78,7 +78,8 @@ bool PluginLoop::handle(const fermata_event& event) noexcept {
       const auto found = watches_.find(event.token);
       if (found == watches_.end()) return false;  // unwatched meanwhile
       IoWatch* watch = found->second;
-      watches_.erase(found);
+      drop_watch(*watch);
+      if (event.status != FERMATA_OK) watch->error = EBADF;
       watch->fired(*watch);
       return false;
     }
@@ -106,11 +107,38 @@ int PluginLoop::watch(IoWatch& watch) noexcept {
   if (host_.poll_fd(root_, watch.token, watch.fd, events, FERMATA_OP_SHIELD) != FERMATA_OK)
     return EBADF;
   watches_.emplace(watch.token, &watch);
+  IoWatch*& others = waits_for_[watch.fd];
+  watch.next = others;
+  others = &watch;
   return 0;
 }
 
+void PluginLoop::drop_watch(IoWatch& watch) noexcept {
+  watches_.erase(watch.token);
+  const auto waits = waits_for_.find(watch.fd);
+  IoWatch** link = &waits->second;
+  while (*link != &watch) link = &(*link)->next;
+  *link = watch.next;
+  if (waits->second == nullptr) waits_for_.erase(waits);
+}
+
 void PluginLoop::unwatch(IoWatch& watch) noexcept {
-  if (watches_.erase(watch.token) != 0) (void)host_.cancel_op(root_, watch.token);
+  if (!watches_.contains(watch.token)) return;
+  drop_watch(watch);
+  (void)host_.cancel_op(root_, watch.token);
+}
+
+// Who fires may watch other descriptors, and this number again: only those that wait now are told.
+void PluginLoop::forget(int fd) noexcept {
+  const auto waits = waits_for_.find(fd);
+  if (waits == waits_for_.end()) return;
+  for (IoWatch* watch = waits->second; watch != nullptr;) {
+    IoWatch* const next = watch->next;
+    unwatch(*watch);
+    watch->error = EBADF;
+    watch->fired(*watch);
+    watch = next;
+  }
 }
 
 void PluginLoop::offload(OffloadJob& job) noexcept {

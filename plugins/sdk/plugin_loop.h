@@ -54,6 +54,7 @@ class PluginLoop final : public Loop {
   const char* kind() const noexcept override { return "plugin"; }
   int watch(IoWatch& watch) noexcept override;
   void unwatch(IoWatch& watch) noexcept override;
+  void forget(int fd) noexcept override;
   void offload(OffloadJob& job) noexcept override;
   bool withdraw(OffloadJob& job) noexcept override;
 
@@ -65,6 +66,7 @@ class PluginLoop final : public Loop {
   void run_until_idle() noexcept;
   void ask_for_timer(int64_t deadline_ns) noexcept;
   void drop_timers() noexcept;
+  void drop_watch(IoWatch& watch) noexcept;
   // False: the instance is being closed, there will be no more wakers.
   bool listen() noexcept;
   void drop_waker() noexcept;
@@ -76,6 +78,7 @@ class PluginLoop final : public Loop {
   fermata_call* const root_;
   absl::flat_hash_map<uint64_t, IoWatch*>
       watches_;  // by token: a late event must not find a watch that is gone
+  absl::flat_hash_map<int, IoWatch*> waits_for_;  // the same by descriptor, linked by `next`
   uint64_t next_token_ = 1;
   struct ArmedTimer {
     int64_t deadline_ns;

@@ -61,6 +61,10 @@ void FdOp::fired(IoWatch& watch) noexcept {
   FdOp& op = own.op;
   own.watching = false;
   (void)op.stop();
+  if (watch.error != 0) {
+    op.event.value = POLLNVAL;
+    return op.call().complete_now(op, FERMATA_E_INVALID);
+  }
   op.event.value = watch.interest == IoWatch::Interest::kRead ? POLLIN : POLLOUT;
   op.call().complete_now(op, FERMATA_OK);
 }

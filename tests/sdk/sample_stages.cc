@@ -1,5 +1,8 @@
 // A plugin with one stage per thing that the SDK's tests look at.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -264,6 +267,37 @@ class Foreign : public Plain<Foreign> {
   std::thread thread_;
 };
 
+// Closes a descriptor that a task waits for.
+class Closes : public Plain<Closes> {
+ public:
+  static const StageSpec& spec() {
+    static const StageSpec spec = spec_of("closes", "what becomes of those who wait for it");
+    return spec;
+  }
+  static Co<absl::Status> wait(fermata::Descriptor* end, int* refused) {
+    absl::Status waited = co_await end->readable();
+    *refused += waited.ok() ? 0 : 1;
+    co_return absl::OkStatus();
+  }
+  static Co<absl::Status> all(fermata::TaskGroup& group, fermata::Descriptor* end, int* refused) {
+    group.spawn(wait, end, refused);
+    group.spawn(wait, end, refused);
+    co_await fermata::sleep(absl::Milliseconds(1));
+    end->close();
+    co_return absl::OkStatus();
+  }
+  Co<Result> run(Call& call) {
+    int fds[2];
+    if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) co_return absl::InternalError("pipe2");
+    fermata::Descriptor read_end(fds[0]);
+    fermata::Descriptor write_end(fds[1]);
+    int refused = 0;
+    absl::Status status = co_await fermata::with_group(all, &read_end, &refused);
+    if (!status.ok()) co_return status;
+    co_return absl::StrCat(refused);
+  }
+};
+
 class Configured {
  public:
   static const StageSpec& spec() {
@@ -295,4 +329,4 @@ class Configured {
 }  // namespace
 
 FERMATA_PLUGIN("org.example.sample", "1.2.0", Echo, Yield, Forever, Gather, Timeout, Fail, Offload,
-               Stream, Nest, Shared, Foreign, Configured);
+               Stream, Nest, Shared, Foreign, Closes, Configured);

@@ -246,6 +246,14 @@ TEST_F(Sdk, APostFromAThreadOfThePluginsOwnWakesTheCall) {
   });
 }
 
+TEST_F(Sdk, WhoeverWaitsForADescriptorIsToldThatItWasClosed) {
+  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
+    StageOutcome outcome = co_await call_stage(host, "sample/closes", "null");
+    EXPECT_OUTPUT(outcome, "2");
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Sdk, ConfigAndInputAreCheckedAndFilledWithDefaults) {
   options.config["sample"] = R"({"extra":1})";
   run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {

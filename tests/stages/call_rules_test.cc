@@ -156,6 +156,25 @@ TEST_F(CallRules, DescriptorsArePolledOnce) {
   ::close(theirs);
 }
 
+// The simulated loop looks for closed descriptors, as io_uring does; epoll has no word for them.
+TEST_F(CallRules, AClosedDescriptorIsAnErrorAndNotReady) {
+  int fds[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+  ::close(fds[1]);
+  const int ours = fds[0];
+  plugin.on_start = [this, ours](ScriptedCall& job) {
+    EXPECT_EQ(plugin.host->poll_fd(job.call, 1, ours, /*POLLIN*/ 1, 0), FERMATA_OK);
+    ::close(ours);
+    return FERMATA_PENDING;
+  };
+  plugin.on_resume = [](ScriptedCall&, const fermata_event&) { return FERMATA_OK; };
+  run([](PluginHost& host, CallRules& test) -> Co<absl::Status> {
+    StageOutcome outcome = co_await call_stage(host, ScriptedPlugin::kStage, "null");
+    EXPECT_EQ(test.plugin.events, Events{"FD 1 -3 32"}) << "FERMATA_E_INVALID, POLLNVAL";
+    co_return outcome.status;
+  });
+}
+
 TEST_F(CallRules, OffloadRunsOnAWorkerAndReturnsItsStatus) {
   plugin.on_start = [this](ScriptedCall& job) {
     EXPECT_EQ(plugin.host->offload(job.call, 1, /*pool=*/3, 0), FERMATA_E_UNSUPPORTED);
