@@ -43,7 +43,7 @@ bool Listener::Accept::attempt() noexcept {
 
 void Listener::Accept::go_on() noexcept {
   do {
-    if (attempt()) return wake();
+    if (attempt()) return wake_given();
     if (is_shortage(error_)) {
       Loop& loop = Loop::current();
       return loop.timers().arm(*this, loop.deadline_after(kBackOff));

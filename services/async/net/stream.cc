@@ -29,7 +29,7 @@ bool Transfer::attempt() noexcept {
 void Transfer::go_on() noexcept {
   int refused = 0;
   do {
-    if (attempt()) return wake();
+    if (attempt()) return wake_given();
     refused = transport_->start_waiting(*this);
   } while (refused == EALREADY);
   waiting_ = refused == 0;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "services/async/net/network.h"
 #include "services/async/net/sim_network.h"
 #include "services/async/net/socket.h"
+#include "tests/async/loops.h"
 #include "tests/async/sim.h"
 
 namespace fermata {
@@ -43,11 +45,15 @@ void on_sim_networks(F scenario, std::uint64_t seeds = kSeeds) {
   }
 }
 
+// Under every loop that waits in the kernel: io_uring too, where this machine has it.
 template <class F>
 void on_real_sockets(F scenario) {
-  SCOPED_TRACE("on real sockets");
-  EpollLoop loop;
-  EXPECT_EQ(loop.run(scenario), absl::OkStatus());
+  for (const LoopKind kind : loops_here()) {
+    SCOPED_TRACE(std::string("on real sockets, ") + name_of(kind));
+    std::unique_ptr<KernelLoop> loop = make_loop(kind);
+    EXPECT_STREQ(loop->kind(), name_of(kind));
+    EXPECT_EQ(loop->run(scenario), absl::OkStatus());
+  }
 }
 
 template <class F>

@@ -35,6 +35,7 @@ Operations sync_operations();
 Operations cancel_operations();
 Operations timer_operations();
 Operations loop_operations();
+Operations stream_operations();
 
 Operations all_operations();
 
