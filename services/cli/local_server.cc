@@ -11,6 +11,7 @@
 #include "services/config/config.h"
 #include "services/engine/engine.h"
 #include "services/fermatad/catalog.h"
+#include "services/fermatad/placements.h"
 #include "services/fermatad/private_folder.h"
 #include "services/frontend/server.h"
 #include "services/pipeline/pipeline_library.h"
@@ -41,6 +42,7 @@ StagesOptions stages_options(const Config& config, const std::string& private_di
   options.folder = config.plugins.folder;
   options.private_dir = private_dir;
   options.config = config.plugins.config;
+  options.placements.program = plugin_host_program(config);
   return options;
 }
 

@@ -70,7 +70,7 @@ void read_canary(YamlReader canary, CanaryConfig& out) {
   canary.finish();
 }
 
-void read_plugins(YamlReader plugins, PluginsConfig& out) {
+void read_plugins(YamlErrors& errors, YamlReader plugins, PluginsConfig& out) {
   out.folder = plugins.text("folder", out.folder);
   out.watch = plugins.boolean("watch", out.watch);
   out.drain = plugins.duration("drain", out.drain, {absl::ZeroDuration(), absl::Hours(24)});
@@ -100,6 +100,9 @@ void read_plugins(YamlReader plugins, PluginsConfig& out) {
       out.config[member.key] = to_json(value);
     }
   }
+  out.isolation = read_isolation(errors, plugins);
+  out.host = plugins.text("host", out.host);
+  out.state = plugins.text("state", out.state);
   plugins.finish();
 }
 
@@ -196,7 +199,7 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   YamlReader reader(errors, *file->root, "");
   config.listen = address(reader, "listen", config.listen, true, false);
   config.metrics = address(reader, "metrics", config.metrics, false, true);
-  read_plugins(reader.child("plugins"), config.plugins);
+  read_plugins(errors, reader.child("plugins"), config.plugins);
   YamlReader pipelines = reader.child("pipelines");
   config.pipelines_folder = pipelines.text("folder", config.pipelines_folder);
   pipelines.finish();
@@ -242,8 +245,9 @@ absl::StatusOr<Config> load_config(const std::string& path) {
   text.resize(static_cast<size_t>(stream.gcount()));
   absl::StatusOr<Config> config = parse_config(text, path);
   if (!config.ok()) return config;
-  for (std::string* file : {&config->plugins.folder, &config->plugins.lock, &config->plugins.denied,
-                            &config->plugins.admin}) {
+  for (std::string* file :
+       {&config->plugins.folder, &config->plugins.lock, &config->plugins.denied,
+        &config->plugins.admin, &config->plugins.host, &config->plugins.state}) {
     *file = below(path, *file);
   }
   config->pipelines_folder = below(path, config->pipelines_folder);

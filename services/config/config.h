@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/config/isolation_config.h"
 
 namespace fermata {
 
@@ -40,6 +41,9 @@ struct PluginsConfig {
   std::string denied;  // where roll-backs are remembered; "": they are not
   std::string admin;   // Unix socket for `fermata plugin`; "": none
   CanaryConfig canary;
+  std::map<std::string, PluginIsolation> isolation;  // plugin name -> how it runs
+  std::string host;                                  // fermata-plugin-host; "": beside fermatad
+  std::string state;  // folder for what it remembers of crashes; "": nothing
 };
 
 struct LimitsConfig {

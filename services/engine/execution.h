@@ -53,6 +53,8 @@ class Execution {
   // Notes why the job fails, unless that is known already. Gives a status to end a coroutine with.
   absl::Status fail(std::string_view reason, const absl::Status& why, int stage = -1,
                     int attempts = 0);
+  // How often a plugin's process died in a call of this job.
+  int& crashes() { return crashes_; }
   // Takes memory for an output.
   bool charge(size_t bytes);
 
@@ -86,6 +88,7 @@ class Execution {
   const JsonValue null_;
   std::vector<int> waits_for_;
   size_t unfinished_;
+  int crashes_ = 0;
   int active_callers_ = 0;
   int sleeping_callers_ = 0;
   std::shared_ptr<const std::string> result_;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "services/config/str_cat.h"
-#include "services/engine/backoff.h"
+#include "services/engine/attempt_policy.h"
 #include "services/engine/json_depth.h"
 
 namespace fermata {
@@ -129,6 +129,7 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
   StageStats& stats = *execution.plan().stages[static_cast<size_t>(stage)].stats;
   RunContext& context = execution.context();
   const absl::Time job_deadline = execution.job().spec->deadline;
+  AttemptPolicy policy(step.retry, job_deadline, execution.crashes());
   CallResult result;
   CountedCall counted(stats);
   Observer observer(execution, stage);
@@ -156,19 +157,16 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
         if (!result.status.ok()) attempt.ended(AttemptResult::kFailed);
         co_return result;
       }
-      if (outcome.preempted) {
-        // For no fault of its own: it begins again at once, and counts as the same attempt.
-        --result.attempts;
-        continue;
-      }
       result.status = std::move(outcome.status);
-      delay = backoff(step.retry, result.attempts, outcome.retry_after, context.random);
-      const bool again = outcome.retryable && result.attempts < step.retry.attempts &&
-                         context.clock.now() + delay < job_deadline;
-      attempt.ended(late    ? AttemptResult::kTimedOut
-                    : again ? AttemptResult::kRetried
-                            : AttemptResult::kFailed);
-      if (!again) co_return result;
+      const AttemptPolicy::Verdict next =
+          policy.after(outcome, result.attempts, context.clock.now(), context.random);
+      if (!next.reason.empty()) result.reason = next.reason;
+      attempt.ended(late         ? AttemptResult::kTimedOut
+                    : next.again ? AttemptResult::kRetried
+                                 : AttemptResult::kFailed);
+      if (!next.again) co_return result;
+      if (next.free) --result.attempts;
+      delay = next.delay;
     }
     context.journal.retry(execution.job(), stage, result.status);
     SleepingCall sleeping(execution);

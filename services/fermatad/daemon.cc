@@ -1,8 +1,6 @@
 #include "services/fermatad/daemon.h"
 
-#include <filesystem>
 #include <functional>
-#include <system_error>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -25,29 +23,22 @@ constexpr absl::Duration kGrace = absl::Seconds(2);
 // More than the drain's own limits; then the process ends itself.
 constexpr absl::Duration kWatchdogMargin = absl::Seconds(30);
 
-// fermata-plugin-host: beside this program, or where a build leaves it; empty if it is not there.
-std::string plugin_host_program() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path folder = self.parent_path();
-  for (const char* place : {"fermata-plugin-host", "../plugin_host/fermata-plugin-host"}) {
-    const std::filesystem::path program = folder / place;
-    if (!error && std::filesystem::exists(program, error)) return program.string();
-  }
-  log_warning(str_cat("plugins are not probed before they are loaded: no fermata-plugin-host in ",
-                      folder.string()));
-  return "";
-}
-
-StagesOptions stages_options(const Config& config, const std::string& private_dir) {
+StagesOptions stages_options(const Config& config, const std::string& private_dir,
+                             Placements placements) {
   StagesOptions options;
+  options.placements = std::move(placements);
+  options.payload_max = EngineLimits().output;
   options.folder = config.plugins.folder;
   options.private_dir = private_dir;
   options.config = config.plugins.config;
   options.drain_timeout = config.plugins.drain;
   options.rollback_window = config.plugins.rollback_window;
   options.denied_file = config.plugins.denied;
-  options.probe.program = plugin_host_program();
+  if (options.placements.program.empty()) {
+    log_warning(
+        "plugins are not probed before they are loaded: no fermata-plugin-host beside fermatad");
+  }
+  options.probe.program = options.placements.program;
   if (config.plugins.trust == PluginTrust::kLock) options.lock = config.plugins.lock;
   const CanaryConfig& canary = config.plugins.canary;
   options.canary.steps.assign(canary.steps.begin(), canary.steps.end());
@@ -91,17 +82,18 @@ std::string bound(const std::string& address, int port) {
 
 }  // namespace
 
-Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir)
+Daemon::Daemon(Loop& loop, const Config& config, const std::string& private_dir,
+               Placements placements)
     : loop_(loop),
       config_(config),
       clock_(loop),
-      stages_(loop, plugin_options(private_dir)),
+      stages_(loop, plugin_options(private_dir, std::move(placements))),
       redactor_(config.secrets) {}
 
 Daemon::~Daemon() = default;
 
-StagesOptions Daemon::plugin_options(const std::string& private_dir) {
-  StagesOptions options = stages_options(config_, private_dir);
+StagesOptions Daemon::plugin_options(const std::string& private_dir, Placements placements) {
+  StagesOptions options = stages_options(config_, private_dir, std::move(placements));
   options.uses = [this] {
     std::vector<std::string> uses;
     for (const std::shared_ptr<const Pipeline>& pipeline : pipelines_.list()) {
@@ -197,6 +189,7 @@ std::vector<Scrape::Source> Daemon::metric_sources() {
       [this](Families& out) { add_stage_metrics(stages_, out); },
       [this](Families& out) { add_plugin_metrics(stages_, out); },
       [this](Families& out) { add_reload_metrics(stages_, out); },
+      [this](Families& out) { add_plugin_process_metrics(stages_, out); },
       [this](Families& out) {
         if (server_ == nullptr) return;
         add_rpc_metrics(server_->counters(), out);

@@ -28,6 +28,7 @@
 #include "services/pipeline/pipeline_library.h"
 #include "services/stages/folder_watch.h"
 #include "services/stages/plugin_host.h"
+#include "services/stages/plugin_placement.h"
 #include "services/stages/plugins_lock.h"
 #include "services/store/clock.h"
 
@@ -36,7 +37,7 @@ namespace fermata {
 class Daemon {
  public:
   // `private_dir` is where plugins are copied to; the config outlives the daemon.
-  Daemon(Loop& loop, const Config& config, const std::string& private_dir);
+  Daemon(Loop& loop, const Config& config, const std::string& private_dir, Placements placements);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -72,7 +73,7 @@ class Daemon {
   static Co<absl::Status> run_plugins(Daemon& daemon);
   static Co<absl::Status> run_admin(Daemon& daemon);
   static Co<absl::Status> watch_folder(Daemon& daemon);
-  StagesOptions plugin_options(const std::string& private_dir);
+  StagesOptions plugin_options(const std::string& private_dir, Placements placements);
   absl::Status check_trust() const;
   std::vector<Scrape::Source> metric_sources();
   absl::Status open_metrics();

@@ -18,6 +18,7 @@
 #include "services/config/str_cat.h"
 #include "services/fermatad/daemon.h"
 #include "services/fermatad/log.h"
+#include "services/fermatad/placements.h"
 #include "services/fermatad/private_folder.h"
 #include "services/fermatad/signals.h"
 #include "services/fermatad/version.h"
@@ -101,7 +102,12 @@ int run_with(const Config& config, bool only_check) {
     return kFailed;
   }
   const std::unique_ptr<KernelLoop> loop = loop_for(config);
-  Daemon daemon(*loop, config, folder->path());
+  absl::StatusOr<Placements> placements = make_placements(config);
+  if (!placements.ok()) {
+    complain(text_of(placements.status()));
+    return kFailed;
+  }
+  Daemon daemon(*loop, config, folder->path(), *std::move(placements));
   const absl::Status status = loop->run(only_check ? &check : &serve, std::ref(daemon));
   if (status.ok()) return 0;
   complain(text_of(status));

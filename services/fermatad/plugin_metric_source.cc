@@ -38,6 +38,30 @@ void add_series(const std::string& name, const StageInfo& stage, const PluginMet
 
 }  // namespace
 
+void add_plugin_process_metrics(const PluginHost& host, Families& out) {
+  for (const PluginHost::ProcessView& view : host.process_views()) {
+    const ProcessStats& stats = *view.stats;
+    const std::vector<std::pair<std::string_view, std::string_view>> plugin = {
+        {"plugin", view.plugin_id}};
+    out.counter("fermata_plugin_process_starts_total",
+                "Processes started for a plugin that runs in a process of its own.", plugin,
+                static_cast<double>(stats.starts));
+    out.counter("fermata_plugin_process_restarts_total",
+                "Of these, after one that died by accident.", plugin,
+                static_cast<double>(stats.restarts));
+    for (const auto& [cause, count] : stats.crashes) {
+      out.counter("fermata_plugin_process_crashes_total",
+                  "Processes that died by accident, by signal or other cause.",
+                  {{"plugin", view.plugin_id}, {"signal", cause}}, static_cast<double>(count));
+    }
+    out.gauge("fermata_plugin_processes", "Processes of a plugin that run now.", plugin,
+              static_cast<double>(stats.running));
+    out.gauge("fermata_plugin_process_breaker_open",
+              "1 while a plugin crashes in a loop and its stages are unavailable.", plugin,
+              static_cast<double>(stats.breaker_open));
+  }
+}
+
 void add_plugin_metrics(const PluginHost& host, Families& out) {
   // Two stages of a plugin may define one name, but a family has one type and one set of labels.
   std::map<std::string, const PluginMetric*> first_of;

@@ -16,4 +16,7 @@ void add_reload_metrics(const PluginHost& host, Families& families);
 
 void add_plugin_metrics(const PluginHost& host, Families& families);
 
+// What the server counts of the processes of isolated plugins.
+void add_plugin_process_metrics(const PluginHost& host, Families& families);
+
 }  // namespace fermata

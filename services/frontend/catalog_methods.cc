@@ -77,6 +77,7 @@ void fill_plugin(const PluginInfo& plugin, const Redactor& redactor, v1::Plugin*
   }
   out->set_placement(plugin.placement);
   out->set_calls(static_cast<int64_t>(plugin.calls));
+  out->set_process(clean(plugin.process));
   for (const StageInfo& stage : plugin.stages) {
     v1::Stage* to = out->add_stages();
     to->set_name(clean(stage.use));

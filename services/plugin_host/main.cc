@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "services/plugin_host/probe.h"
+#include "services/plugin_host/serve.h"
 
 namespace fermata {
 namespace {
@@ -16,6 +17,7 @@ struct Mode {
 };
 constexpr Mode kModes[] = {
     {"--probe", &probe_main},
+    {"--serve", &serve_main},
 };
 
 int plugin_host_main(int argc, char** argv) {

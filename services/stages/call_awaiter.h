@@ -7,24 +7,21 @@
 
 #include <coroutine>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "services/async/co.h"
 #include "services/async/scope.h"
-#include "services/stages/stage_call.h"
-#include "services/stages/stage_instance.h"
+#include "services/stages/running_call.h"
 
 namespace fermata {
 
 //   wakes when   the call has ended, or was abandoned
 //   on cancel    the call is cancelled; the frame goes when the plugin has let go, or the grace
 //   period is over on shutdown  like cancel
-class [[nodiscard]] CallAwaiter final : public Suspension, public StageCall::Owner {
+class [[nodiscard]] CallAwaiter final : public Suspension, public RunningCall::Owner {
  public:
-  CallAwaiter(StageInstance& instance, StageCallSpec spec)
-      : Suspension(&CallAwaiter::stop),
-        call_(&instance.add_call(std::make_unique<StageCall>(instance, this, std::move(spec)))) {}
+  CallAwaiter(Callee& callee, StageCallSpec spec)
+      : Suspension(&CallAwaiter::stop), call_(&callee.new_call(*this, std::move(spec))) {}
   ~CallAwaiter() {
     if (call_ != nullptr) call_->disown(FERMATA_CANCEL_SHUTDOWN);
   }
@@ -63,13 +60,13 @@ class [[nodiscard]] CallAwaiter final : public Suspension, public StageCall::Own
     }
   }
 
-  void call_ended(StageCall& call) noexcept override {
+  void call_ended(RunningCall& call) noexcept override {
     outcome_ = call.take_outcome();
     call_ = nullptr;
     if (parked()) released();
   }
 
-  StageCall* call_;
+  RunningCall* call_;
   StageOutcome outcome_;
 };
 

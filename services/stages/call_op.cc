@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "services/async/check.h"
+#include "services/stages/current_call.h"
 #include "services/stages/stage_call.h"
 #include "services/stages/stage_instance.h"
 
@@ -87,6 +88,7 @@ void BlockingOp::work(OffloadJob& job) noexcept {
   BlockingOp& op = static_cast<Job&>(job).op;
   const StageCall& call = op.call();
   const fermata_stage& abi = call.instance().abi();
+  const InPlugin inside(call.instance().where(), call.spec().job_id.c_str(), call.spec().number);
   op.returned_ = call.is_root() ? abi.instance_blocking(op.state_, op.token())
                                 : abi.blocking(op.state_, op.token());
 }

@@ -1,6 +1,5 @@
 #include "services/stages/call_stage_op.h"
 
-#include <memory>
 #include <utility>
 
 #include "services/stages/buffer_ref.h"
@@ -8,9 +7,9 @@
 
 namespace fermata {
 
-void CallStageOp::begin(StageInstance& callee, StageCallSpec spec) {
+void CallStageOp::begin(Callee& callee, StageCallSpec spec) {
   spec.parent = this;
-  child_ = &callee.add_call(std::make_unique<StageCall>(callee, this, std::move(spec)));
+  child_ = &callee.new_call(*this, std::move(spec));
   child_->start_later();  // its plugin may be the one that is calling right now
 }
 
@@ -27,7 +26,7 @@ bool CallStageOp::stop() noexcept {
   return false;
 }
 
-void CallStageOp::call_ended(StageCall& child) noexcept {
+void CallStageOp::call_ended(RunningCall& child) noexcept {
   child_ = nullptr;
   const StageOutcome outcome = child.take_outcome();
   if (outcome.status.ok()) {

@@ -8,21 +8,21 @@
 
 namespace fermata {
 
-class CallStageOp final : public CallOp, public StageCall::Owner {
+class CallStageOp final : public CallOp, public RunningCall::Owner {
  public:
   CallStageOp(StageCall& call, uint64_t token, uint32_t flags) noexcept
       : CallOp(call, FERMATA_EV_STAGE, token, flags) {}
-  void begin(StageInstance& callee, StageCallSpec spec);
+  void begin(Callee& callee, StageCallSpec spec);
   // The input is not what the stage takes: its one event says so.
   void refuse(const absl::Status& status);
   void chunk(const Buffer& bytes) noexcept { call().chunk_from_child(token(), bytes); }
 
   bool stop() noexcept override;
-  void call_ended(StageCall& child) noexcept override;
+  void call_ended(RunningCall& child) noexcept override;
 
  private:
   void set_text(std::string_view text);
-  StageCall* child_ = nullptr;
+  RunningCall* child_ = nullptr;
 };
 
 }  // namespace fermata

@@ -38,7 +38,7 @@
 
 namespace fermata {
 
-class StageInstance;
+class Callee;
 
 // Which bytes of which file a generation is.
 struct PluginIdentity {
@@ -87,6 +87,10 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   virtual bool open() const = 0;
   // "inproc" or "isolated".
   virtual std::string_view placement() const = 0;
+  // Of its process, for people; empty when it has none.
+  virtual std::string state_text() const { return {}; }
+  // It crashes in a loop and takes no calls for the time being.
+  virtual bool degraded() const { return false; }
 
   // Makes every stage's instance; configs[i] is JSON that the schema of stage i accepts. Once. When
   // it fails, close() is still due.
@@ -111,8 +115,8 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   virtual Co<void> close() = 0;
   virtual bool kept() const { return false; }
 
-  // The instance in this process, for calls from stage to stage; null when there is none.
-  virtual StageInstance* instance(size_t /*stage*/) const { return nullptr; }
+  // For calls from stage to stage; null when it does not take any.
+  virtual Callee* callee(size_t /*stage*/) const { return nullptr; }
 
   // Attempts that began and have not ended.
   size_t calls() const { return calls_; }

@@ -5,40 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "services/async/async.h"
 #include "services/async/check.h"
-#include "services/stages/call_awaiter.h"
 #include "services/stages/input_check.h"
+#include "services/stages/stage_attempt.h"
 #include "services/stages/static_checks.h"
 
 namespace fermata {
-namespace {
-
-// Checking a larger input would hold the loop: about a millisecond.
-constexpr size_t kCheckedOnTheLoop = size_t{128} << 10;
-
-absl::StatusOr<std::string> check_input(std::shared_ptr<const JsonSchema> schema,
-                                        std::string input) {
-  return check_json(schema.get(), std::move(input));
-}
-
-StageOutcome closing(const StageInfo& stage, const std::string& label) {
-  StageOutcome outcome;
-  outcome.status = absl::UnavailableError(absl::StrCat(stage.use, ": the server is shutting down"));
-  outcome.retryable = true;
-  outcome.version = label;
-  return outcome;
-}
-
-StageOutcome bad_input(PluginGeneration& generation, size_t stage, const absl::Status& why) {
-  generation.series(stage).counters->reject();
-  StageOutcome outcome;
-  outcome.status = absl::Status(
-      why.code(), absl::StrCat("input of ", generation.stages()[stage].use, ": ", why.message()));
-  outcome.version = generation.label();
-  return outcome;
-}
-
-}  // namespace
-
 std::vector<StageInfo> stage_infos(const LoadedPlugin& plugin) {
   std::vector<StageInfo> infos;
   for (size_t i = 0; i < plugin.stage_count(); ++i) infos.push_back(plugin.stage_info(i));
@@ -86,37 +57,8 @@ Co<absl::Status> InprocGeneration::create(std::vector<std::string> configs) {
 }
 
 Co<StageOutcome> InprocGeneration::call(size_t stage, StageRequest request) {
-  return run_call(CallHold(shared_from_this()), this, stage, std::move(request));
-}
-
-Co<StageOutcome> InprocGeneration::run_call(CallHold hold, InprocGeneration* self, size_t stage,
-                                            StageRequest request) {
-  if (!self->open_) co_return closing(self->stages()[stage], self->label());
-  if (request.observer != nullptr) request.observer->began(self->label());
-  StageInstance& instance = *self->instances_[stage];
-  if (const std::shared_ptr<const JsonSchema> schema = instance.input_schema();
-      schema != nullptr && !request.probe) {
-    absl::StatusOr<std::string> checked;
-    if (request.input.size() <= kCheckedOnTheLoop) {
-      checked = check_input(schema, std::move(request.input));
-    } else {
-      checked = co_await offload(&check_input, schema, std::move(request.input));
-    }
-    if (!checked.ok()) co_return bad_input(*self, stage, checked.status());
-    if (!self->open_) co_return closing(self->stages()[stage], self->label());
-    request.input = *std::move(checked);
-  }
-  StageCallSpec spec;
-  spec.job_id = std::move(request.job_id);
-  spec.input = Buffer(std::move(request.input));
-  spec.deadline_ns = self->context_.loop.to_ns(request.deadline);
-  spec.attempt = request.attempt;
-  spec.probe = request.probe;
-  spec.observer = request.observer;
-  CallAwaiter call(instance, std::move(spec));
-  StageOutcome outcome = co_await call;
-  hold.note(outcome);
-  co_return outcome;
+  return attempt_stage(CallHold(shared_from_this()), this, &context_.loop, stage,
+                       std::move(request));
 }
 
 void InprocGeneration::preempt() {

@@ -30,11 +30,11 @@ class InprocGeneration final : public PluginGeneration {
   void begin_close() override;
   Co<void> close() override;
   bool kept() const override { return kept_; }
-  StageInstance* instance(size_t stage) const override { return instances_[stage].get(); }
+  Callee* callee(size_t stage) const override { return instances_[stage].get(); }
+  // Null: not made, or gone.
+  StageInstance* instance(size_t stage) const { return instances_[stage].get(); }
 
  private:
-  static Co<StageOutcome> run_call(CallHold hold, InprocGeneration* self, size_t stage,
-                                   StageRequest request);
   absl::Status create_instance(size_t stage, const std::string& config);
 
   HostContext& context_;

@@ -137,6 +137,7 @@ PluginInfo PluginHost::info_of(const PluginGeneration& generation) {
   info.loaded = true;
   info.state = generation.state();
   info.placement = std::string(generation.placement());
+  info.process = generation.state_text();
   info.calls = generation.calls();
   info.stages = generation.stages();
   return info;

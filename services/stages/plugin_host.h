@@ -29,6 +29,7 @@
 #include "services/stages/generation.h"
 #include "services/stages/plugin_folder.h"
 #include "services/stages/plugin_metrics.h"
+#include "services/stages/plugin_placement.h"
 #include "services/stages/plugin_probe.h"
 #include "services/stages/plugin_slot.h"
 #include "services/stages/stage_instance.h"
@@ -55,6 +56,9 @@ struct StagesOptions {
   absl::Duration drain_timeout = absl::Minutes(10);
   // How long its instances then wait for a roll-back.
   absl::Duration rollback_window = absl::Minutes(10);
+  Placements placements;
+  // Of one output of a plugin in its own process, and of all its chunks together.
+  uint64_t payload_max = uint64_t{64} << 20;
   ProbeOptions probe;
   CanaryOptions canary;
   std::string lock;         // plugins.lock: only what it names is loaded; empty: all of the folder
@@ -151,6 +155,14 @@ class PluginHost final : public Stages {
     const PluginMetrics* metrics;
   };
   std::vector<StageView> stage_views() const;
+  // Of every plugin that has had a process of its own.
+  struct ProcessView {
+    std::string_view plugin_id;
+    const ProcessStats* stats;
+  };
+  std::vector<ProcessView> process_views() const;
+  // "degraded: org.example.fetch 1.2.0 crashes in a loop: ...": what is unavailable for now.
+  std::vector<std::string> degraded() const;
 
  private:
   // plugin_host.cc
@@ -163,8 +175,15 @@ class PluginHost final : public Stages {
   absl::Status judge(const TakenPlugin& taken, LoadReason reason, bool* known);
   void audit(const TakenPlugin& taken, const FileReport& report) const;
   Co<absl::Status> load_taken(TakenPlugin taken, bool at_start, FileReport* report);
+  Co<absl::StatusOr<GenerationRef>> inproc_generation(PluginSlot* slot, TakenPlugin taken);
   Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> image_of(PluginSlot* slot, TakenPlugin taken);
   Co<absl::Status> start_generation(PluginSlot* slot, GenerationRef generation, bool at_start);
+  // plugin_host_isolated.cc
+  HostFacts facts() const;
+  absl::Status check_placement(const TakenPlugin& taken) const;
+  Co<absl::StatusOr<GenerationRef>> isolated_generation(PluginSlot* slot, TakenPlugin taken,
+                                                        PluginIdentity identity);
+  // plugin_host_load.cc again
   absl::Status check_version(const TakenPlugin& taken, const PluginSlot& slot) const;
   std::string config_of(const PluginIdentity& identity) const;
   PluginSlot& slot_of(std::string_view id);

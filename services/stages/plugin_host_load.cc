@@ -97,7 +97,7 @@ Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
   from.folder = options_.folder;
   from.private_dir = options_.private_dir;
   from.lock = options_.lock;
-  from.facts = HostFacts::here();
+  from.facts = facts();
   TakenPlugin taken = co_await offload(&take_plugin, std::move(file), std::move(from));
   report.id = taken.note.id;
   if (!taken.note.id.empty()) report.label = identity_of(taken).label();
@@ -108,6 +108,7 @@ Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
     co_return report;
   }
   report.fresh = true;
+  if (report.status.ok()) report.status = check_placement(taken);
   if (report.status.ok()) {
     report.status = co_await load_taken(taken, reason == LoadReason::kStart, &report);
   }
@@ -159,9 +160,8 @@ void PluginHost::audit(const TakenPlugin& taken, const FileReport& report) const
                    report.status.message()));
 }
 
-Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileReport* report) {
-  PluginSlot* slot = &slot_of(taken.note.id);
-  if (slot->active() != nullptr) report->before = slot->active()->label();
+Co<absl::StatusOr<GenerationRef>> PluginHost::inproc_generation(PluginSlot* slot,
+                                                                TakenPlugin taken) {
   if (!image_in_use(*slot, taken.sha256)) {
     ProbeSubject subject;
     subject.file = taken.file;
@@ -174,8 +174,26 @@ Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileRe
   }
   absl::StatusOr<std::shared_ptr<LoadedPlugin>> image = co_await image_of(slot, taken);
   if (!image.ok()) co_return image.status();
-  auto generation = std::make_shared<InprocGeneration>(*context_, *image, identity_of(taken),
-                                                       slot->series_for(stage_infos(**image)));
+  GenerationRef generation = std::make_shared<InprocGeneration>(
+      *context_, *image, identity_of(taken), slot->series_for(stage_infos(**image)));
+  co_return generation;
+}
+
+Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileReport* report) {
+  PluginSlot* slot = &slot_of(taken.note.id);
+  if (slot->active() != nullptr) report->before = slot->active()->label();
+  GenerationRef generation;
+  if (options_.placements.isolated(taken.note)) {
+    // Its own process proves it: nothing of it runs here.
+    absl::StatusOr<GenerationRef> isolated =
+        co_await isolated_generation(slot, taken, identity_of(taken));
+    if (!isolated.ok()) co_return isolated.status();
+    generation = *std::move(isolated);
+  } else {
+    absl::StatusOr<GenerationRef> inproc = co_await inproc_generation(slot, taken);
+    if (!inproc.ok()) co_return inproc.status();
+    generation = *std::move(inproc);
+  }
   // What is asked of the folder from now on; the version that came from this file goes.
   const auto [entry, fresh] = present_.try_emplace(taken.file);
   const std::string before = std::exchange(entry->second, taken.sha256);

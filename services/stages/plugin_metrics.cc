@@ -115,4 +115,28 @@ fermata_status PluginMetrics::update(uint32_t id, double value, const fermata_st
   return FERMATA_OK;
 }
 
+bool PluginMetrics::replace(std::vector<PluginMetric> metrics) {
+  PluginMetrics checked;
+  for (PluginMetric& metric : metrics) {
+    fermata_metric_def def{};
+    def.struct_size = sizeof def;
+    def.kind = metric.kind;
+    def.name = str_of(metric.name);
+    def.help = str_of(metric.help);
+    std::vector<fermata_str> labels;
+    for (const std::string& label : metric.labels) labels.push_back(str_of(label));
+    def.labels = labels.data();
+    def.n_labels = static_cast<uint32_t>(labels.size());
+    def.bounds = metric.bounds.data();
+    def.n_bounds = static_cast<uint32_t>(metric.bounds.size());
+    uint32_t id = 0;
+    if (checked.define(def, &id) != FERMATA_OK) return false;
+    checked.series_count_ += metric.series.size();
+    if (checked.series_count_ > kMaxSeries) return false;
+    checked.metrics_.back().series = std::move(metric.series);
+  }
+  *this = std::move(checked);
+  return true;
+}
+
 }  // namespace fermata

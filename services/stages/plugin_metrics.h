@@ -46,6 +46,10 @@ class PluginMetrics {
   fermata_status define(const fermata_metric_def& def, uint32_t* id);
   fermata_status update(uint32_t id, double value, const fermata_str* label_values, uint32_t count);
 
+  // Everything at once, as a plugin's own process counted it. False, and nothing changes, when a
+  // name, label, bound or number of series is not what define() and update() can make.
+  bool replace(std::vector<PluginMetric> metrics);
+
   const std::vector<PluginMetric>& all() const { return metrics_; }
   uint64_t dropped() const { return dropped_; }
 

@@ -16,6 +16,7 @@
 
 #include "services/stages/generation.h"
 #include "services/stages/loaded_plugin.h"
+#include "services/stages/process_stats.h"
 #include "services/stages/stage_instance.h"
 #include "services/stages/stages.h"
 
@@ -98,6 +99,8 @@ class PluginSlot {
     std::shared_ptr<LoadedPlugin> plugin;
   };
   std::vector<Image> images;
+  // Of its own processes, if it has any.
+  const std::shared_ptr<ProcessStats> process_stats = std::make_shared<ProcessStats>();
 
  private:
   GenerationRef fitting(std::string_view stage, std::string_view pin) const;

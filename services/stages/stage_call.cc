@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/async/check.h"
 #include "services/stages/absl_view.h"
+#include "services/stages/current_call.h"
 #include "services/stages/loaded_plugin.h"
 #include "services/stages/stage_instance.h"
 #include "services/stages/worker_box.h"
@@ -44,7 +45,12 @@ void StageCall::start_now() noexcept {
                             : static_cast<uint64_t>(std::max<int64_t>(spec_.deadline_ns, 1));
   request.input = spec_.input.raw();
   delivering_ = true;
-  settle(instance_.abi().start(instance_.object(), this, &request, &state_));
+  fermata_status returned = FERMATA_OK;
+  {
+    const InPlugin inside(instance_.where(), spec_.job_id.c_str(), spec_.number);
+    returned = instance_.abi().start(instance_.object(), this, &request, &state_);
+  }
+  settle(returned);
   delivering_ = false;
   // Most stages that do not wait never get here as running, and never touch the timer heap.
   if (state_of_call_ == State::kRunning && spec_.deadline_ns != TimerHeap::kNever &&
@@ -149,7 +155,10 @@ void StageCall::finish_if_free() noexcept {
   state_of_call_ = State::kFinished;
   timer_.disarm();
   if (root_) return;
-  if (state_ != nullptr) instance_.abi().finish(state_);
+  if (state_ != nullptr) {
+    const InPlugin inside(instance_.where(), spec_.job_id.c_str(), spec_.number);
+    instance_.abi().finish(state_);
+  }
   if (abandoned_) {
     --instance_.counters().abandoned;
   } else {
@@ -282,11 +291,16 @@ void StageCall::deliver(CallOp& op) noexcept {
   op.next = nullptr;
   if (op.event.kind != FERMATA_EV_STAGE_CHUNK) ops_.erase(op);
   if (op.event.kind == FERMATA_EV_CREDIT) credit_ = instance_.host().chunk_credit;
-  if (root_) {
-    instance_.abi().instance_event(instance_.object(), &op.event);
-  } else {
-    settle(instance_.abi().resume(state_, &op.event));
+  fermata_status returned = FERMATA_PENDING;
+  {
+    const InPlugin inside(instance_.where(), spec_.job_id.c_str(), spec_.number);
+    if (root_) {
+      instance_.abi().instance_event(instance_.object(), &op.event);
+    } else {
+      returned = instance_.abi().resume(state_, &op.event);
+    }
   }
+  if (!root_) settle(returned);
   if (op.event.buf.ref != nullptr) instance_.release(op.event.buf);
 }
 

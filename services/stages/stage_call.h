@@ -26,43 +26,18 @@
 #include "services/async/loop.h"
 #include "services/stages/buffer.h"
 #include "services/stages/call_op.h"
-#include "services/stages/generation.h"
 #include "services/stages/handles.h"
 #include "services/stages/op_table.h"
+#include "services/stages/running_call.h"
 #include "services/stages/stages.h"
 #include "services/stages/worker_mail.h"
 
 namespace fermata {
 
-class CallStageOp;
 class StageInstance;
 
-// What a call is asked to do.
-struct StageCallSpec {
-  std::string job_id;
-  std::string trace_parent;
-  Buffer input;
-  int64_t deadline_ns = TimerHeap::kNever;
-  uint32_t attempt = 1;
-  uint32_t depth = 0;  // sub-stages inside each other
-  bool probe = false;
-  StageObserver* observer = nullptr;
-  CallStageOp* parent = nullptr;  // who hears chunks, when a stage called this one
-  CallHold hold;                  // of a call from stage to stage; till its end is told
-};
-
-class StageCall final : public fermata_call {
+class StageCall final : public fermata_call, public RunningCall {
  public:
-  // Hears once that the call has ended, from the loop's top level or from start_now(); then forgets
-  // the call.
-  class Owner {
-   public:
-    virtual void call_ended(StageCall& call) noexcept = 0;
-
-   protected:
-    ~Owner() = default;
-  };
-
   struct RootTag {};
   StageCall(StageInstance& instance, Owner* owner, StageCallSpec spec);
   StageCall(StageInstance& instance, RootTag);  // the instance's root call
@@ -73,23 +48,18 @@ class StageCall final : public fermata_call {
     fermata_frame_free(call, bytes);
   }
 
-  // Enters the plugin; must not be called from inside it. The owner may hear the end before this
-  // returns.
-  void start_now() noexcept;
-  // The same from the loop's next step.
-  void start_later() noexcept;
-  // FERMATA_CANCEL_*; the first reason stays. Never enters the plugin.
-  void cancel(uint32_t reason) noexcept;
-  // The owner goes away: the call is cancelled and nobody hears of it.
-  void disown(uint32_t reason) noexcept;
+  void start_now() noexcept override;
+  void start_later() noexcept override;
+  void cancel(uint32_t reason) noexcept override;
+  void disown(uint32_t reason) noexcept override;
 
   // The root call, when the plugin's object is gone or never was: its ops are dropped, new ones
   // refused.
   void retire() noexcept;
 
-  // How it ended; for the owner, in call_ended().
-  StageOutcome take_outcome();
-  fermata_status status() const noexcept { return status_; }
+  StageOutcome take_outcome() override;
+  fermata_status status() const noexcept override { return status_; }
+  StageResult result() const noexcept;
   const std::string& failure_message() const noexcept { return failure_.message; }
   const Buffer& output() const noexcept { return output_; }
 
@@ -125,6 +95,10 @@ class StageCall final : public fermata_call {
   void chunk_from_child(uint64_t token, const Buffer& bytes) noexcept;
   void take_worker_mail() noexcept;
 
+  // ---- in a plugin's own process: a chunk has left for the server; some have arrived there ----
+  void owe_credit() noexcept { ++owed_; }
+  void credit_came(uint32_t chunks) noexcept;
+
   // Links of the instance's list of calls.
   StageCall* previous = nullptr;
   StageCall* next = nullptr;
@@ -149,7 +123,6 @@ class StageCall final : public fermata_call {
   void tell_owner() noexcept;
   void free_if_unused() noexcept;
   static void timer_fired(Timer& timer) noexcept;
-  StageResult result() const noexcept;
   absl::Status absl_status() const;
 
   StageInstance& instance_;
@@ -175,6 +148,7 @@ class StageCall final : public fermata_call {
   std::atomic<uint32_t> cancelled_{0};
   fermata_status status_ = FERMATA_PENDING;
   uint32_t credit_ = 0;
+  uint32_t owed_ = 0;  // while there are any, await_credit() waits
   State state_of_call_ = State::kNew;
   bool root_ = false;
   bool delivery_queued_ = false;

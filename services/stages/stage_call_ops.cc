@@ -71,8 +71,7 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
   if (instance_.host().find_stage) {
     target = instance_.host().find_stage(stage, instance_.generation());
   }
-  if (target.generation == nullptr) return FERMATA_E_UNSUPPORTED;
-  StageInstance* callee = target.generation->instance(target.stage);
+  Callee* const callee = target.find();
   if (callee == nullptr || !callee->open()) return FERMATA_E_UNSUPPORTED;
   if (spec_.depth >= instance_.host().max_depth) return FERMATA_E_INVALID;
   StageCallSpec spec;
@@ -94,7 +93,7 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
     return FERMATA_OK;
   }
   spec.input = Buffer(*std::move(checked));
-  spec.hold = CallHold(std::move(target.generation));
+  if (target.generation != nullptr) spec.hold = CallHold(std::move(target.generation));
   op->begin(*callee, std::move(spec));
   return FERMATA_OK;
 }
@@ -104,8 +103,16 @@ fermata_status StageCall::await_credit(uint64_t token, uint32_t flags) {
   if (const fermata_status status = admit(token, flags); status != FERMATA_OK) return status;
   auto* op = new PlainOp(*this, FERMATA_EV_CREDIT, token, flags);
   ops_.insert(*op);
-  queue_completed(*op, FERMATA_OK);
+  if (owed_ == 0) queue_completed(*op, FERMATA_OK);
   return FERMATA_OK;
+}
+
+void StageCall::credit_came(uint32_t chunks) noexcept {
+  owed_ -= std::min(owed_, chunks);
+  if (owed_ > 0) return;
+  for (CallOp* op : ops_.all()) {
+    if (op->event.kind == FERMATA_EV_CREDIT && !op->completed) queue_completed(*op, FERMATA_OK);
+  }
 }
 
 fermata_status StageCall::await_wake(uint64_t token, uint32_t flags) {

@@ -23,9 +23,11 @@ enum class StageResult : uint8_t {
   kCancelled,
   kInternal,   // a bug in the stage
   kAbandoned,  // did not let go within the grace period after a cancel
+  kLost,       // its process died, or was not there
 };
-inline constexpr std::array<const char*, 8> kStageResultNames = {
-    "ok", "invalid", "transient", "unavailable", "deadline", "cancelled", "internal", "abandoned"};
+inline constexpr std::array<const char*, 9> kStageResultNames = {
+    "ok",        "invalid",  "transient", "unavailable", "deadline",
+    "cancelled", "internal", "abandoned", "lost"};
 
 struct StageCounters {
   uint64_t in_flight = 0;  // called, not ended yet

@@ -7,6 +7,7 @@
 #include "services/async/check.h"
 #include "services/stages/absl_view.h"
 #include "services/stages/buffer_ref.h"
+#include "services/stages/current_call.h"
 #include "services/stages/loaded_plugin.h"
 
 namespace fermata {
@@ -36,6 +37,8 @@ StageInstance::StageInstance(HostContext& host, const fermata_stage& abi,
       abi_(abi),
       generation_(generation),
       stage_(std::move(stage)),
+      where_(absl::StrCat(stage_->info().plugin_id, " ", stage_->info().version, " ",
+                          stage_->info().name)),
       input_schema_(std::move(input_schema)),
       metrics_(std::move(metrics)),
       log_limit_(/*per_second=*/20, /*burst=*/100),
@@ -48,7 +51,11 @@ StageInstance::~StageInstance() {
 absl::Status StageInstance::create(const std::string& config) {
   creating_ = true;
   metrics_->begin_definitions();
-  const fermata_status status = abi_.create(this, str_of(config), &object_);
+  fermata_status status = FERMATA_OK;
+  {
+    const InPlugin inside(where(), nullptr, 0);
+    status = abi_.create(this, str_of(config), &object_);
+  }
   creating_ = false;
   if (status == FERMATA_OK) {
     created_ = true;
@@ -84,7 +91,10 @@ void StageInstance::destroy_if_quiet() {
     root_.cancel(FERMATA_CANCEL_SHUTDOWN);
     return;
   }
-  if (std::exchange(created_, false)) abi_.destroy(std::exchange(object_, nullptr));
+  if (std::exchange(created_, false)) {
+    const InPlugin inside(where(), nullptr, 0);
+    abi_.destroy(std::exchange(object_, nullptr));
+  }
   root_.retire();
   // What destroy() itself may have set in motion comes back here once more.
   if (root_.quiet()) closed_.set();
@@ -97,8 +107,8 @@ void StageInstance::abandon() {
   closed_.set();
 }
 
-StageCall& StageInstance::add_call(std::unique_ptr<StageCall> call) {
-  StageCall& added = *call.release();
+StageCall& StageInstance::new_call(RunningCall::Owner& owner, StageCallSpec spec) {
+  StageCall& added = *new StageCall(*this, &owner, std::move(spec));
   added.next = first_call_;
   if (first_call_ != nullptr) first_call_->previous = &added;
   first_call_ = &added;

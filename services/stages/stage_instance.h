@@ -37,10 +37,17 @@ struct StageLogRecord {
   std::string_view message;
 };
 
-// A stage of one version of a plugin.
+// A stage of one version of a plugin; or, in a plugin's own process, one of the server's
+// (`callee`).
 struct StageTarget {
   GenerationRef generation;
   size_t stage = 0;
+  Callee* callee = nullptr;
+
+  // Null: nobody.
+  Callee* find() const {
+    return callee != nullptr || generation == nullptr ? callee : generation->callee(stage);
+  }
 };
 
 struct HostContext {
@@ -62,7 +69,7 @@ struct HostContext {
   std::vector<GenerationRef> kept;  // did not let go when they were closed: for ever
 };
 
-class StageInstance final : public fermata_instance {
+class StageInstance final : public fermata_instance, public Callee {
  public:
   // `abi` outlives it; so does `generation`, which owns it, unless it is abandoned.
   StageInstance(HostContext& host, const fermata_stage& abi, PluginGeneration& generation,
@@ -79,11 +86,10 @@ class StageInstance final : public fermata_instance {
   // Cancels everything; closed() is set when the plugin's object is gone.
   void close();
   Event& closed() { return closed_; }
-  bool open() const { return open_; }
+  bool open() const noexcept override { return open_; }
   bool abandoned() const { return abandoned_; }
 
-  // Takes ownership.
-  StageCall& add_call(std::unique_ptr<StageCall> call);
+  StageCall& new_call(RunningCall::Owner& owner, StageCallSpec spec) override;
   void remove_call(StageCall& call);
 
   HostContext& host() const { return host_; }
@@ -98,8 +104,11 @@ class StageInstance final : public fermata_instance {
   bool creating() const { return creating_; }
   size_t calls() const { return calls_; }
 
-  // Of each call's input; null accepts anything.
-  const std::shared_ptr<const JsonSchema>& input_schema() const { return input_schema_; }
+  const std::shared_ptr<const JsonSchema>& input_schema() const noexcept override {
+    return input_schema_;
+  }
+  // For CurrentCall: "org.example.fetch 1.2.0 thumbnail".
+  const char* where() const noexcept { return where_.c_str(); }
   // Gives up the reference that an event held.
   void release(const fermata_buf& buf) const;
 
@@ -119,6 +128,7 @@ class StageInstance final : public fermata_instance {
   const fermata_stage& abi_;
   PluginGeneration& generation_;
   std::shared_ptr<Stage> stage_;
+  const std::string where_;
   std::shared_ptr<const JsonSchema> input_schema_;
   std::shared_ptr<PluginMetrics> metrics_;
   LogLimit log_limit_;

@@ -123,6 +123,7 @@ struct PluginInfo {
   bool loaded = false;
   GenerationState state = GenerationState::kActive;  // of a loaded one
   std::string placement;  // "inproc", "isolated"; empty when it was not loaded
+  std::string process;    // "ready, process 4711": of its own process, if it has one
   uint64_t calls = 0;     // attempts that run in it now
   std::string refusal;    // "PLG-nnn file: what - why - what to do"; empty when loaded
   std::vector<StageInfo> stages;

@@ -87,12 +87,6 @@ absl::Status check_abi(std::string_view file, const PluginNote& note, const Host
                    absl::StrCat("its note has flags 0x", absl::Hex(note.flags),
                                 " that this server does not know - upgrade the server"));
   }
-  if ((note.flags & FERMATA_PLUGIN_ISOLATE) != 0) {
-    return refusal(
-        143, file,
-        "asks for a process of its own (FERMATA_PLUGIN_ISOLATE), this server runs plugins "
-        "in its own process - not supported yet");
-  }
   return absl::OkStatus();
 }
 
@@ -147,7 +141,15 @@ absl::Status check_libc(std::string_view file, const ElfImage& image, const Host
 }
 
 // What would make two versions of one plugin share state, or fail after a few loads.
-absl::Status check_reloadable(std::string_view file, const ElfImage& image) {
+absl::Status check_reloadable(std::string_view file, const ElfImage& image, bool own_process) {
+  if (image.text_relocations) {
+    return refusal(144, file, "has text relocations (DT_TEXTREL) - build with -fPIC");
+  }
+  if (image.executable_stack) {
+    return refusal(145, file, "asks for an executable stack - link with -Wl,-z,noexecstack");
+  }
+  // A process holds one version, once: there is nothing to share with, and nothing to run out of.
+  if (own_process) return absl::OkStatus();
   size_t unique = 0;
   std::string_view first;
   for (const ElfSymbol& symbol : image.symbols) {
@@ -165,19 +167,13 @@ absl::Status check_reloadable(std::string_view file, const ElfImage& image) {
                    "DF_STATIC_TLS: such a plugin can be loaded only a few times - build with "
                    "-ftls-model=global-dynamic");
   }
-  if (image.text_relocations) {
-    return refusal(144, file, "has text relocations (DT_TEXTREL) - build with -fPIC");
-  }
-  if (image.executable_stack) {
-    return refusal(145, file, "asks for an executable stack - link with -Wl,-z,noexecstack");
-  }
   return absl::OkStatus();
 }
 
 }  // namespace
 
 HostFacts HostFacts::here() {
-  return {this_machine(), FERMATA_ABI_MAJOR, FERMATA_ABI_MINOR, ::gnu_get_libc_version()};
+  return {this_machine(), FERMATA_ABI_MAJOR, FERMATA_ABI_MINOR, ::gnu_get_libc_version(), {}};
 }
 
 absl::Status refusal(int number, std::string_view file, std::string_view what) {
@@ -214,7 +210,8 @@ absl::StatusOr<PluginNote> check_plugin_bytes(std::string_view file, std::string
   if (absl::Status s = check_entry(file, *image); !s.ok()) return s;
   if (absl::Status s = check_dependencies(file, *image, directory, finder); !s.ok()) return s;
   if (absl::Status s = check_libc(file, *image, host); !s.ok()) return s;
-  if (absl::Status s = check_reloadable(file, *image); !s.ok()) return s;
+  const bool own_process = host.own_process && host.own_process(*note);
+  if (absl::Status s = check_reloadable(file, *image, own_process); !s.ok()) return s;
   return note;
 }
 

@@ -7,6 +7,7 @@
 #define SERVICES_STAGES_STATIC_CHECKS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ struct HostFacts {
   uint16_t abi_major = 0;
   uint16_t abi_minor = 0;
   std::string glibc;  // "2.36"
+  // Whether the plugin of this note runs in a process of its own; null: none does. Any thread.
+  std::function<bool(const PluginNote& note)> own_process;
 
   static HostFacts here();
 };

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -207,6 +208,44 @@ TEST(Config, FilesThatAreNoneAreNamed) {
   std::ofstream(path) << std::string((1 << 20) + 1, '#');
   EXPECT_EQ(load_config(path).status().message(),
             path + ":1:1: expected a file of at most 1MiB, got 1048577 bytes");
+}
+
+TEST(Config, HowAPluginIsIsolated) {
+  absl::StatusOr<Config> config = parse_config(R"(
+plugins:
+  host: /opt/fermata/fermata-plugin-host
+  state: state
+  isolation:
+    exif:
+      { placement: isolated, memory: 512MiB, cpu: 1h, deny_syscalls: true, read: [/srv],
+        connect: [443] }
+    http: { placement: inproc }
+    plain:
+)",
+                                               "fermata.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const PluginIsolation& exif = config->plugins.isolation.at("exif");
+  EXPECT_EQ(exif.placement, PlacementChoice::kIsolated);
+  EXPECT_EQ(exif.memory, uint64_t{512} << 20);
+  EXPECT_EQ(exif.cpu, absl::Hours(1));
+  EXPECT_TRUE(exif.deny_syscalls && exif.limit_files && exif.limit_connect);
+  EXPECT_EQ(exif.read, std::vector<std::string>{"/srv"});
+  EXPECT_EQ(exif.connect, std::vector<int64_t>{443});
+  EXPECT_EQ(config->plugins.isolation.at("http").placement, PlacementChoice::kInproc);
+  EXPECT_FALSE(config->plugins.isolation.at("http").limit_files);
+  EXPECT_EQ(config->plugins.state, "state");
+}
+
+TEST(Config, AnIsolationThatMakesNoSense) {
+  EXPECT_EQ(error("plugins: { isolation: { exif: { placement: jail } } }").find("fermata.yaml:1:"),
+            0u);
+  for (const char* wrong :
+       {"read: [relative/path]", "connect: [0]", "connect: [http]", "environment: [LD_PRELOAD]",
+        "environment: ['A=b']", "memory: 1KiB", "read: /srv", "no_such: 1"}) {
+    const std::string text = std::string("plugins: { isolation: { exif: { ") + wrong + " } } }";
+    EXPECT_NE(error(text).find("plugins.isolation.exif"), std::string::npos)
+        << wrong << ": " << error(text);
+  }
 }
 
 }  // namespace

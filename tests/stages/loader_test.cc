@@ -213,7 +213,14 @@ TEST_F(Loader, StaticThreadLocalStorage) {
 }
 
 TEST_F(Loader, APluginThatWantsAProcessOfItsOwn) {
-  EXPECT_EQ(refusal_of(bad("isolate")).substr(0, 15), "PLG-143 bad.so:");
+  options.placements.program = "";
+  EXPECT_EQ(refusal_of(bad("isolate")),
+            "PLG-143 bad.so: is to run in a process of its own, and this server has no "
+            "fermata-plugin-host beside it - install it, or name it as plugins.host");
+  options.placements.plugins["isolate"].placement = Placement::kInproc;
+  EXPECT_EQ(refusal_of(bad("isolate")),
+            "PLG-143 bad.so: asks for a process of its own (FERMATA_PLUGIN_ISOLATE), "
+            "plugins.isolation says placement: inproc - leave that out");
 }
 
 TEST_F(Loader, HiddenAndTemporaryFilesAreNotLookedAt) {

@@ -13,6 +13,8 @@ ARROWS = {
     "services/metrics": set(),
     "services/pipeline": {"services/async"},
     "services/stages": {"services/async", "plugins/abi"},
+    # A plugin's own process: the stages' room again, at the other end of a socket.
+    "services/plugin_host": {"services/async", "services/stages", "plugins/abi"},
     "services/plugin_kit": {"services/async", "services/stages", "plugins/abi"},
     "services/store": {"services/async"},
     "services/engine": {"services/async", "services/pipeline", "services/stages", "services/store"},
@@ -67,7 +69,8 @@ BANNED = {
             "services/async/watchdog.h", "services/async/watchdog.cc",
             # The laboratory runs blocking() on a thread, as the contract says.
             "services/plugin_kit/lab_",
-            "services/stages/", "services/fermatad/", "services/cli/", "tests/")),
+            "services/stages/", "services/plugin_host/", "services/fermatad/", "services/cli/",
+            "tests/")),
     r"\b(system_clock|steady_clock|absl::Now)\b": (
         "time enters through the Loop or a Clock", (
             "services/async/", "services/fermatad/", "services/cli/", "services/engine/clock",

@@ -89,7 +89,9 @@ class SpawnPlan {
     if (!options.directory.empty()) {
       posix_spawn_file_actions_addchdir_np(&actions_, options.directory.c_str());
     }
-    posix_spawn_file_actions_addclosefrom_np(&actions_, kFirstFd);
+    int next = kFirstFd;
+    for (int fd : options.descriptors) posix_spawn_file_actions_adddup2(&actions_, fd, next++);
+    posix_spawn_file_actions_addclosefrom_np(&actions_, next);
     if (options.new_group) flags_ |= POSIX_SPAWN_SETPGROUP;
     posix_spawnattr_setflags(&attributes_, static_cast<short>(flags_));
     std::vector<char*> arguments = pointers(argv);
@@ -194,6 +196,12 @@ absl::StatusOr<Subprocess> Subprocess::start(std::vector<std::string> argv,
   if (argv.empty() || argv[0].empty()) {
     return absl::InvalidArgumentError("expected a program and its arguments; got no program");
   }
+  const int after_passed = kFirstFd + static_cast<int>(options.descriptors.size());
+  for (int fd : options.descriptors) {
+    if (fd >= after_passed) continue;
+    return absl::InvalidArgumentError(absl::StrCat("expected descriptors to pass on that are ",
+                                                   after_passed, " or more, got ", fd));
+  }
   SpawnPlan plan;
   absl::StatusOr<Stream> input = plan.connect(STDIN_FILENO, options.input);
   if (!input.ok()) return input.status();
@@ -218,6 +226,7 @@ absl::StatusOr<Subprocess> Subprocess::start(std::vector<std::string> argv,
 }
 
 pid_t Subprocess::pid() const noexcept { return child_->pid; }
+int Subprocess::pidfd() const noexcept { return child_->pidfd.fd(); }
 Stream& Subprocess::input() noexcept { return child_->input; }
 Stream& Subprocess::output() noexcept { return child_->output; }
 Stream& Subprocess::errors() noexcept { return child_->errors; }

@@ -5,8 +5,8 @@
 //   if (!all.status.ok()) …                                            // "exited with code 1"
 //
 // posix_spawn and a pidfd: no fork of this process's memory, no SIGCHLD handler, and no other child
-// of this process is ever waited for. The child gets its three standard streams and nothing else
-// that is open here, and no signal is blocked or ignored in it.
+// of this process is ever waited for. The child gets its three standard streams, what the options
+// name, and nothing else that is open here, and no signal is blocked or ignored in it.
 //
 // Move-only; it owns the child. Destroying it while the child runs kills the child and waits, in
 // the kernel, for the moment that takes: no orphan, no zombie. Whoever wants a gentler end calls
@@ -56,6 +56,9 @@ struct SubprocessOptions {
   Stdio errors = Stdio::kInherit;
   std::optional<std::vector<std::string>> environment;  // "NAME=value"; without it, this process's
   std::string directory;                                // to run in; empty: this process's
+  // What else of this process's descriptors the child gets, as 3, 4, ... in this order; each must
+  // be above all of those numbers. They stay open here.
+  std::vector<int> descriptors;
   bool new_group = false;  // its own process group: Ctrl-C in a terminal does not reach it
   // With new_group: what is left of the group when the child has ended is killed, before the
   // child's number can be anybody else's. Only who has left the group outlives the child.
@@ -80,6 +83,8 @@ class Subprocess {
   ~Subprocess();
 
   pid_t pid() const noexcept;
+  // Readable when it has ended: for those who watch descriptors themselves. Stays this object's.
+  int pidfd() const noexcept;
   // This process's ends of the pipes that the options asked for. Close input() to end it.
   Stream& input() noexcept;
   Stream& output() noexcept;

@@ -11,6 +11,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace fermata {
+namespace {
+
+constexpr char kPluginHost[] = "services/plugin_host/fermata-plugin-host";
+
+}  // namespace
 
 std::string read_runfile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -26,6 +31,11 @@ HostFixture::HostFixture() {
   ::chmod(folder().c_str(), 0755);
   options.folder = folder();
   options.private_dir = root_ + "/private";
+  // The same tests run once more with every plugin in a process of its own.
+  options.placements.program = std::filesystem::absolute(kPluginHost).string();
+  if (std::getenv("FERMATA_TEST_ISOLATED") != nullptr) {
+    options.placements.standard.placement = Placement::kIsolated;
+  }
   options.log = [this](const StageLogRecord& record) {
     logs.push_back(absl::StrCat(static_cast<int>(record.level), " ", std::string(record.stage), " ",
                                 std::string(record.job_id), " ", std::string(record.message)));

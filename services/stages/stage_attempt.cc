@@ -1,0 +1,72 @@
+#include "services/stages/stage_attempt.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/async/async.h"
+#include "services/stages/call_awaiter.h"
+#include "services/stages/input_check.h"
+
+namespace fermata {
+namespace {
+
+// Checking a larger input would hold the loop: about a millisecond.
+constexpr size_t kCheckedOnTheLoop = size_t{128} << 10;
+
+absl::StatusOr<std::string> check_input(std::shared_ptr<const JsonSchema> schema,
+                                        std::string input) {
+  return check_json(schema.get(), std::move(input));
+}
+
+StageOutcome closing(const StageInfo& stage, const std::string& label) {
+  StageOutcome outcome;
+  outcome.status = absl::UnavailableError(absl::StrCat(stage.use, ": the server is shutting down"));
+  outcome.retryable = true;
+  outcome.version = label;
+  return outcome;
+}
+
+StageOutcome bad_input(PluginGeneration& generation, size_t stage, const absl::Status& why) {
+  generation.series(stage).counters->reject();
+  StageOutcome outcome;
+  outcome.status = absl::Status(
+      why.code(), absl::StrCat("input of ", generation.stages()[stage].use, ": ", why.message()));
+  outcome.version = generation.label();
+  return outcome;
+}
+
+}  // namespace
+
+Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, Loop* loop,
+                               size_t stage, StageRequest request) {
+  if (!generation->open()) co_return closing(generation->stages()[stage], generation->label());
+  if (request.observer != nullptr) request.observer->began(generation->label());
+  Callee& callee = *generation->callee(stage);
+  if (const std::shared_ptr<const JsonSchema> schema = callee.input_schema();
+      schema != nullptr && !request.probe) {
+    absl::StatusOr<std::string> checked;
+    if (request.input.size() <= kCheckedOnTheLoop) {
+      checked = check_input(schema, std::move(request.input));
+    } else {
+      checked = co_await offload(&check_input, schema, std::move(request.input));
+    }
+    if (!checked.ok()) co_return bad_input(*generation, stage, checked.status());
+    if (!generation->open()) co_return closing(generation->stages()[stage], generation->label());
+    request.input = *std::move(checked);
+  }
+  StageCallSpec spec;
+  spec.job_id = std::move(request.job_id);
+  spec.input = Buffer(std::move(request.input));
+  spec.deadline_ns = loop->to_ns(request.deadline);
+  spec.attempt = request.attempt;
+  spec.probe = request.probe;
+  spec.observer = request.observer;
+  CallAwaiter call(callee, std::move(spec));
+  StageOutcome outcome = co_await call;
+  hold.note(outcome);
+  co_return outcome;
+}
+
+}  // namespace fermata

@@ -1,0 +1,22 @@
+// StageAttempt: one attempt in one stage of one generation, wherever it runs: the input is checked
+// and its defaults filled in, the call made, its outcome counted.
+#ifndef SERVICES_STAGES_STAGE_ATTEMPT_H_
+#define SERVICES_STAGES_STAGE_ATTEMPT_H_
+
+#include <cstddef>
+
+#include "services/async/co.h"
+#include "services/async/loop.h"
+#include "services/stages/generation.h"
+#include "services/stages/running_call.h"
+#include "services/stages/stages.h"
+
+namespace fermata {
+
+// As PluginGeneration::call. `hold` keeps `generation`, and with it what its callee() gives.
+Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, Loop* loop,
+                               size_t stage, StageRequest request);
+
+}  // namespace fermata
+
+#endif  // SERVICES_STAGES_STAGE_ATTEMPT_H_
