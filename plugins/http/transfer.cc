@@ -20,32 +20,19 @@ constexpr char kProtocols[] = "http,https";
 
 }  // namespace
 
-Transfer::Transfer(Client& client, const Request& request)
-    : client_(client), request_(request), easy_(curl_easy_init()) {}
-
-Transfer::~Transfer() {
-  if (added_) client_.remove(easy_.get());
-}
-
 absl::Status Transfer::start() {
-  if (easy_ == nullptr) return absl::ResourceExhaustedError("http: no memory for a transfer");
+  absl::Status status = prepare();
+  if (!status.ok()) return status;
   set_limits();
   set_connection();
-  const absl::Status status = set_request();
-  if (!status.ok()) return status;
-  const CURLMcode code = client_.add(easy_.get());
-  added_ = code == CURLM_OK;
-  if (added_) return absl::OkStatus();
-  return absl::InternalError(str_cat("http: libcurl refused: ", curl_multi_strerror(code)));
+  status = set_request();
+  return status.ok() ? begin() : status;
 }
 
 void Transfer::set_limits() {
-  // The loop owns signals and environment; libcurl must use neither.
-  set(CURLOPT_NOSIGNAL, 1L);
+  // The loop owns the environment; libcurl must not use it.
   set(CURLOPT_PROXY, client_.config().proxy.c_str());
   set(CURLOPT_NOPROXY, "");
-  // Removing a handle must not wait for its look-up of a name to end.
-  set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_PROTOCOLS_STR, kProtocols);
   set(CURLOPT_REDIR_PROTOCOLS_STR, kProtocols);
   set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -72,8 +59,6 @@ void Transfer::set_connection() {
 }
 
 absl::Status Transfer::set_request() {
-  set(CURLOPT_PRIVATE, this);
-  set(CURLOPT_ERRORBUFFER, error_.data());
   set(CURLOPT_URL, request_.url.c_str());
   set(CURLOPT_USERAGENT, client_.config().user_agent.c_str());
   set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can decode
@@ -82,16 +67,12 @@ absl::Status Transfer::set_request() {
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(CURLOPT_HEADERDATA, this);
   for (const std::string& header : request_.headers) {
-    curl_slist* longer = curl_slist_append(headers_.get(), header.c_str());
-    if (longer == nullptr) return absl::ResourceExhaustedError("http: no memory for headers");
-    (void)headers_.release();
-    headers_.reset(longer);
+    const absl::Status added = add_line(headers_, header);
+    if (!added.ok()) return added;
   }
   // libcurl would wait a second for "100 Continue" before a large body.
-  curl_slist* longer = curl_slist_append(headers_.get(), "Expect:");
-  if (longer == nullptr) return absl::ResourceExhaustedError("http: no memory for headers");
-  (void)headers_.release();
-  headers_.reset(longer);
+  const absl::Status added = add_line(headers_, "Expect:");
+  if (!added.ok()) return added;
   set(CURLOPT_HTTPHEADER, headers_.get());
 
   if (request_.method == "HEAD") {
@@ -107,31 +88,22 @@ absl::Status Transfer::set_request() {
   return absl::OkStatus();
 }
 
-void Transfer::finish(CURLcode result) {
-  FERMATA_CHECK(added_ && !done_.is_set(), "a transfer finished twice");
-  result_ = result;
-  if (result == CURLE_OK) read_info();
-  // Now, not when the call gets to run: it gives the connection to the next one.
-  client_.remove(easy_.get());
-  added_ = false;
-  done_.set();
-}
-
-void Transfer::read_info() {
+void Transfer::on_end() {
+  if (result() != CURLE_OK) return;
   char* url = nullptr;
   curl_off_t microseconds = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
-  curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &url);
-  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_COUNT, &response_.redirects);
-  curl_easy_getinfo(easy_.get(), CURLINFO_TOTAL_TIME_T, &microseconds);
+  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &response_.status);
+  curl_easy_getinfo(easy(), CURLINFO_EFFECTIVE_URL, &url);
+  curl_easy_getinfo(easy(), CURLINFO_REDIRECT_COUNT, &response_.redirects);
+  curl_easy_getinfo(easy(), CURLINFO_TOTAL_TIME_T, &microseconds);
   if (url != nullptr) response_.url = url;
   response_.elapsed_ms = microseconds / 1000;
 }
 
 absl::StatusOr<Response> Transfer::take() {
-  FERMATA_CHECK(done_.is_set(), "take() before the transfer is done");
-  if (!refused_.ok() && result_ != CURLE_OK) return refused_;
-  if (result_ != CURLE_OK) return error_of(result_);
+  FERMATA_CHECK(done().is_set(), "take() before the transfer is done");
+  if (!refused_.ok() && result() != CURLE_OK) return refused_;
+  if (result() != CURLE_OK) return error_of(result());
   return std::move(response_);
 }
 

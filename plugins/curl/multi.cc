@@ -1,4 +1,4 @@
-#include "plugins/http/client.h"
+#include "plugins/curl/multi.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -9,11 +9,10 @@
 #include <cstdint>
 #include <utility>
 
-#include "plugins/http/transfer.h"
+#include "plugins/curl/transfer.h"
 #include "services/async/check.h"
-#include "services/config/str_cat.h"
 
-namespace fermata::http {
+namespace fermata::curl {
 namespace {
 
 constexpr int kEventsMax = 64;
@@ -40,34 +39,25 @@ int curl_events(std::uint32_t events) {
 
 }  // namespace
 
-Client::Client(Config config) : config_(std::move(config)) {}
-
-absl::StatusOr<std::unique_ptr<Client>> Client::make(Config config) {
-  std::unique_ptr<Client> client(new Client(std::move(config)));
-  const absl::Status status = client->open();
-  if (!status.ok()) return status;
-  return client;
-}
-
-absl::Status Client::open() {
-  if (!init_curl()) return absl::InternalError("http: libcurl cannot be initialised");
+absl::Status Multi::open(const MultiOptions& options) {
+  if (!init_curl()) return absl::InternalError("curl: libcurl cannot be initialised");
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_ < 0) return absl::ErrnoToStatus(errno, "http: epoll_create1");
+  if (epoll_ < 0) return absl::ErrnoToStatus(errno, "curl: epoll_create1");
   multi_ = curl_multi_init();
-  if (multi_ == nullptr) return absl::ResourceExhaustedError("http: no memory for libcurl");
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Client::on_socket);
+  if (multi_ == nullptr) return absl::ResourceExhaustedError("curl: no memory for libcurl");
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Multi::on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Client::on_timer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, config_.connections_max);
-  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, config_.host_connections_max);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, config_.connections_max);
+  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.connections_max);
+  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, options.host_connections_max);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, options.connections_max);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
   return absl::OkStatus();
 }
 
-Client::~Client() {
-  FERMATA_CHECK(transfers_ == 0, "an http client was destroyed while a transfer was running");
+Multi::~Multi() {
+  FERMATA_CHECK(transfers_ == 0, "a multi handle was destroyed while a transfer was running");
   if (multi_ != nullptr) {
     // Closing idle connections must call nobody: there may be no loop on this thread any more.
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, static_cast<curl_socket_callback>(nullptr));
@@ -78,53 +68,53 @@ Client::~Client() {
   if (epoll_ >= 0) ::close(epoll_);
 }
 
-CURLMcode Client::add(CURL* easy) {
+CURLMcode Multi::add(CURL* easy) {
   const CURLMcode code = curl_multi_add_handle(multi_, easy);
   if (code == CURLM_OK) ++transfers_;
   return code;
 }
 
-void Client::remove(CURL* easy) {
-  FERMATA_CHECK(transfers_ > 0, "a transfer was removed from an http client that has none");
+void Multi::remove(CURL* easy) {
+  FERMATA_CHECK(transfers_ > 0, "a transfer was removed from a multi handle that has none");
   curl_multi_remove_handle(multi_, easy);
   --transfers_;
 }
 
 // `known` is what curl_multi_assign() was given for this socket: not null once epoll has it.
-int Client::on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) {
-  auto* client = static_cast<Client*>(self);
+int Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) {
+  auto* multi = static_cast<Multi*>(self);
   if (what == CURL_POLL_REMOVE) {
     // It may be closed already, which took it out of the set.
-    ::epoll_ctl(client->epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    ::epoll_ctl(multi->epoll_, EPOLL_CTL_DEL, fd, nullptr);
     return 0;
   }
   epoll_event event = {};
   event.events = epoll_events(what);
   event.data.fd = fd;
-  if (known != nullptr && ::epoll_ctl(client->epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
-  if (::epoll_ctl(client->epoll_, EPOLL_CTL_ADD, fd, &event) != 0 &&
-      (errno != EEXIST || ::epoll_ctl(client->epoll_, EPOLL_CTL_MOD, fd, &event) != 0)) {
+  if (known != nullptr && ::epoll_ctl(multi->epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  if (::epoll_ctl(multi->epoll_, EPOLL_CTL_ADD, fd, &event) != 0 &&
+      (errno != EEXIST || ::epoll_ctl(multi->epoll_, EPOLL_CTL_MOD, fd, &event) != 0)) {
     return -1;  // libcurl fails the transfer
   }
-  curl_multi_assign(client->multi_, fd, client);
+  curl_multi_assign(multi->multi_, fd, multi);
   return 0;
 }
 
-int Client::on_timer(CURLM*, long timeout_ms, void* self) {
-  auto* client = static_cast<Client*>(self);
-  client->due_ = timeout_ms < 0 ? absl::InfiniteFuture() : now() + absl::Milliseconds(timeout_ms);
+int Multi::on_timer(CURLM*, long timeout_ms, void* self) {
+  auto* multi = static_cast<Multi*>(self);
+  multi->due_ = timeout_ms < 0 ? absl::InfiniteFuture() : now() + absl::Milliseconds(timeout_ms);
   // A later time needs no wake-up: serve_timer looks at due_ again when it has woken.
-  if (client->due_ < client->armed_) client->due_sooner_.set();
+  if (multi->due_ < multi->armed_) multi->due_sooner_.set();
   return 0;
 }
 
-void Client::act(curl_socket_t fd, int events) {
+void Multi::act(curl_socket_t fd, int events) {
   int running = 0;
   curl_multi_socket_action(multi_, fd, events, &running);
   finish_done();
 }
 
-void Client::finish_done() {
+void Multi::finish_done() {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
@@ -137,34 +127,34 @@ void Client::finish_done() {
   }
 }
 
-void Client::act_on_ready_sockets() {
+void Multi::act_on_ready_sockets() {
   std::array<epoll_event, kEventsMax> events;
   const int count = ::epoll_wait(epoll_, events.data(), kEventsMax, 0);
   // An earlier one of these may have closed a later one; libcurl ignores sockets it does not know.
   for (int i = 0; i < count; ++i) act(events[i].data.fd, curl_events(events[i].events));
 }
 
-Co<void> Client::serve_sockets(Client* client) {
+Co<void> Multi::serve_sockets(Multi* multi) {
   for (;;) {
-    const absl::Status ready = co_await readable(client->epoll_);
+    const absl::Status ready = co_await readable(multi->epoll_);
     // Only when the server is out of resources or going down; the calls end by their timeouts.
     if (!ready.ok()) co_return;
-    client->act_on_ready_sockets();
+    multi->act_on_ready_sockets();
   }
 }
 
-Co<void> Client::serve_timer(Client* client) {
+Co<void> Multi::serve_timer(Multi* multi) {
   for (;;) {
-    client->armed_ = client->due_;
-    client->due_sooner_.clear();
-    const absl::Status sooner = co_await timeout_at(client->armed_, client->due_sooner_.wait());
-    if (sooner.ok() && now() < client->due_) continue;
-    if (client->due_ <= now()) {
-      client->due_ = absl::InfiniteFuture();
-      client->act(CURL_SOCKET_TIMEOUT, 0);
+    multi->armed_ = multi->due_;
+    multi->due_sooner_.clear();
+    const absl::Status sooner = co_await timeout_at(multi->armed_, multi->due_sooner_.wait());
+    if (sooner.ok() && now() < multi->due_) continue;
+    if (multi->due_ <= now()) {
+      multi->due_ = absl::InfiniteFuture();
+      multi->act(CURL_SOCKET_TIMEOUT, 0);
     }
     co_await yield_now();
   }
 }
 
-}  // namespace fermata::http
+}  // namespace fermata::curl
