@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/async/net/buffered_reader.h"
-#include "services/async/net/network.h"
+#include "services/async/net/socket.h"
 
 namespace fermata::s3 {
 namespace {
@@ -46,7 +46,7 @@ Co<absl::StatusOr<SignedRequest>> read_request(BufferedReader& reader) {
 
 }  // namespace
 
-Server::Server() : listener_(listen(Address::loopback()).value()) {}
+Server::Server() : listener_(listen_socket(Address::loopback(), ListenOptions()).value()) {}
 
 std::string Server::endpoint() const {
   return absl::StrCat("http://", listener_.local().to_string());

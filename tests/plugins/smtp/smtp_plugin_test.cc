@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/async/net/buffered_reader.h"
 #include "services/async/net/listener.h"
-#include "services/async/net/network.h"
+#include "services/async/net/socket.h"
 #include "services/config/json.h"
 #include "tests/stages/testing/host_fixture.h"
 
@@ -16,7 +16,7 @@ namespace {
 // A mail server that keeps what it gets.
 class MailServer {
  public:
-  MailServer() : listener_(listen(Address::loopback()).value()) {}
+  MailServer() : listener_(listen_socket(Address::loopback(), ListenOptions()).value()) {}
   std::string address() const { return listener_.local().to_string(); }
 
   static Co<void> serve(MailServer* self) {
