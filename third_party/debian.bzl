@@ -114,6 +114,16 @@ cc_library(
 )
 """
 
+# Debian's headers are in a folder of their own, which pkg-config names.
+_LIBPQ = """
+cc_library(
+    name = "libpq",
+    hdrs = glob(["include/*.h"]),
+    includes = ["include"],
+    linkopts = ["-Wl,--push-state,--as-needed", "-lpq", "-Wl,--pop-state"],
+)
+"""
+
 _WKT = ["any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers", "descriptor"]
 
 _GOOGLEAPIS = "/usr/src/bazel-bootstrap/third_party/googleapis/"
@@ -267,6 +277,11 @@ def debian_repositories():
     _repo(
         name = "com_github_redis_hiredis",
         libs = {":hiredis": ["-lhiredis"]},
+    )
+    _repo(
+        name = "org_postgresql",
+        links = {"include": "/usr/include/postgresql"},
+        build = {"": _LIBPQ},
     )
     _repo(
         name = "org_sqlite",
