@@ -95,7 +95,7 @@ bool ready_before(int fd, const FileDescriptor& alarm) {
   for (;;) {
     pollfd both[] = {{fd, POLLIN, 0}, {alarm.get(), POLLIN, 0}};
     if (::poll(both, 2, /*timeout_ms=*/-1) < 0) continue;  // a signal
-    return both[1].revents == 0;  // also of one that never stops writing
+    return both[1].revents == 0;                           // also of one that never stops writing
   }
 }
 

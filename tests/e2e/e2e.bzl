@@ -20,11 +20,11 @@ def e2e_test(name, data = [], size = "medium", **kwargs):
     native.sh_test(
         name = name,
         size = size,
-        srcs = ["run_python.sh"],
-        args = ["tests/e2e/{}.py".format(name)],
+        srcs = ["//tests/e2e:run_python.sh"],
+        args = ["{}/{}.py".format(native.package_name(), name)],
         data = data + _PROGRAMS + _PROTOS + [
             name + ".py",
-            ":harness",
+            "//tests/e2e:harness",
         ],
         # gRPC is not instrumented for the thread sanitizer.
         tags = ["no_tsan"],

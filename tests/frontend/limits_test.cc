@@ -163,11 +163,14 @@ TEST_F(Descriptors, ConnectionsLeaveSomeForTheRestOfTheProcess) {
   ASSERT_TRUE(submit(server.jobs(), "test/echo", &job).ok());
   {
     RawClients storm(server.port());
-    while (true) {
-      bool turned_away = false;
-      server.on_loop([&] { turned_away = door().turned_away > 0; });
-      if (turned_away) break;
+    uint64_t handled = 0;
+    server.on_loop([&] { handled = door().accepted + door().turned_away; });
+    for (bool turned_away = false; !turned_away;) {
       ASSERT_TRUE(storm.connect()) << "no descriptor left for others";
+      // One at a time: the clients' descriptors are this process's too.
+      ++handled;
+      server.wait_until([&] { return door().accepted + door().turned_away >= handled; });
+      server.on_loop([&] { turned_away = door().turned_away > 0; });
     }
     std::ifstream file("/dev/null");
     EXPECT_TRUE(file.is_open());

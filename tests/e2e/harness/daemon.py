@@ -124,6 +124,20 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def keep_address(self):
+        """Later starts bind what this one was given, so that clients find them."""
+        with open(self.config_file, encoding="utf-8") as file:
+            text = file.read().replace('listen: "127.0.0.1:0"', 'listen: "%s"' % self.address)
+        with open(self.config_file, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def kill(self):
+        """kill -9, until nothing of it is left; start() makes another on the same folder."""
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
     def stop(self, seconds=60):
         """SIGTERM, and the exit code once it has ended."""
         self.process.send_signal(signal.SIGTERM)

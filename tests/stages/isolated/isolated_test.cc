@@ -153,8 +153,8 @@ Co<absl::Status> wait_then_crash(PluginHost* host, StageOutcome* wait, StageOutc
       co_await waits.event.wait();
       co_await waits_too.event.wait();
       *crash = co_await call_stage(*host, "crasher/segv", "null");
-      co_await std::move(a);
-      co_await std::move(b);
+      (void)co_await std::move(a);
+      (void)co_await std::move(b);
       co_return absl::OkStatus();
     }
   };
@@ -244,7 +244,7 @@ Co<absl::Status> hold_and_give_up(PluginHost* host) {
       Task<void> held = group.spawn(call, host, &begun);
       co_await begun.event.wait();
       held.cancel();
-      co_await std::move(held);
+      (void)co_await std::move(held);
       co_return absl::OkStatus();
     }
   };
@@ -255,7 +255,8 @@ Co<absl::Status> hold_and_give_up(PluginHost* host) {
 TEST_F(Isolated, WhoDoesNotLetGoOfACancelledCallIsKilled) {
   options.cancel_grace = absl::Milliseconds(50);
   run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    co_await hold_and_give_up(&host);
+    absl::Status gave_up = co_await hold_and_give_up(&host);
+    EXPECT_TRUE(gave_up.ok()) << gave_up;
     StageOutcome after;
     do {  // a call that comes before its end is a bystander
       after = co_await call_stage(host, "crasher/echo", "1");
@@ -292,7 +293,7 @@ TEST_F(Isolated, ClosingEndsCallsAndTheProcess) {
         Task<void> task = group.spawn(call, host, &begun, out);
         co_await begun.event.wait();
         co_await host->close();
-        co_await std::move(task);
+        (void)co_await std::move(task);
         co_return absl::OkStatus();
       }
     };

@@ -1,0 +1,126 @@
+"""Clients that do not give up: each submits jobs, retries until it is answered, and follows them to
+their end, whatever happens to the daemon. What they saw goes into the History."""
+import itertools
+import random
+import threading
+
+import grpc
+
+from harness import jobs_pb2
+from harness.stubs import jobs_pb2_grpc
+
+PIPELINE = """
+pipeline: steps
+input: { type: object, required: [base, key] }
+stages:
+  one:
+    use: http/get
+    with: { url: "${/input/base}/step/1/${/input/key}" }
+    retry: { attempts: 20, initial: 10ms, max: 100ms }
+  two:
+    use: http/get
+    after: [one]
+    with: { url: "${/input/base}/step/2/${/input/key}" }
+    retry: { attempts: 20, initial: 10ms, max: 100ms }
+  three:
+    use: http/get
+    after: [two]
+    with: { url: "${/input/base}/step/3/${/input/key}" }
+    retry: { attempts: 20, initial: 10ms, max: 100ms }
+result: "${/stages/one/body},${/stages/two/body},${/stages/three/body}"
+"""
+TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+OPTIONS = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 20),
+           ("grpc.max_reconnect_backoff_ms", 100), ("grpc.use_local_subchannel_pool", 1)]
+
+
+class Clients:
+    """`count` threads until stop(); an unexpected error of theirs is in `errors`."""
+
+    def __init__(self, address, base, history, seed, count, on_answer):
+        self._address, self._base, self._history = address, base, history
+        self._on_answer = on_answer
+        self._ending = threading.Event()
+        self.errors = []
+        self._threads = [
+            threading.Thread(target=self._run, args=(i, random.Random(seed * 1000 + i)), daemon=True)
+            for i in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        """Each ends with the job that it is at; the daemon must be up."""
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number, rng):
+        with grpc.insecure_channel(self._address, options=OPTIONS) as channel:
+            jobs = jobs_pb2_grpc.JobsStub(channel)
+            for count in itertools.count():
+                if self._ending.is_set() or self.errors:
+                    return
+                try:
+                    self._one_job(jobs, "c%d-%d" % (number, count), rng)
+                except Exception as error:  # pylint: disable=broad-except
+                    self.errors.append("client %d: %r" % (number, error))
+
+    def _one_job(self, jobs, key, rng):
+        job = jobs_pb2.Job(pipeline="steps", labels={"key": key},
+                           input=b'{"base":"%s","key":"%s"}' % (self._base.encode(), key.encode()))
+        request = jobs_pb2.SubmitJobRequest(job=job, request_id=key)
+        name = self._persist(lambda: jobs.Submit(request, timeout=5, wait_for_ready=True)).name
+        self._history.acknowledge(key, name)
+        self._on_answer()
+        if rng.random() < 0.1:  # an answer that was lost: the same request again
+            again = self._persist(lambda: jobs.Submit(request, timeout=5, wait_for_ready=True))
+            self._history.acknowledge(key, again.name)
+        if rng.random() < 0.05:
+            self._cancel(jobs, name)
+        if rng.random() < 0.5:
+            self._watch(jobs, name)
+        ended = self._persist(lambda: self._wait(jobs, name))
+        self._history.end(ended)
+        self._on_answer()
+
+    def _wait(self, jobs, name):
+        while True:
+            job = jobs.Wait(jobs_pb2.WaitJobRequest(name=name), timeout=20, wait_for_ready=True)
+            if job.HasField("end_time"):
+                return job
+
+    def _cancel(self, jobs, name):
+        self._history.cancel(name)
+        try:
+            self._persist(lambda: jobs.Cancel(jobs_pb2.CancelJobRequest(name=name), timeout=5,
+                                              wait_for_ready=True))
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.FAILED_PRECONDITION:  # it had ended
+                raise
+
+    def _watch(self, jobs, name):
+        """To the last event, resuming after every crash: sequences only ever go up."""
+        last = 0
+        finished = False
+
+        def follow():
+            nonlocal last, finished
+            for event in jobs.Watch(jobs_pb2.WatchJobRequest(name=name, after_sequence=last),
+                                    timeout=20, wait_for_ready=True):
+                if event.sequence < last or (event.sequence == last and event.kind != event.SNAPSHOT):
+                    self._history.out_of_order(name, "%d came after %d" % (event.sequence, last))
+                last = max(last, event.sequence)
+                if event.job.HasField("end_time"):
+                    self._history.end(event.job)
+                    finished = True
+
+        while not finished:
+            self._persist(follow)
+
+    def _persist(self, call):
+        while True:
+            try:
+                return call()
+            except grpc.RpcError as error:
+                if error.code() not in TRANSIENT:
+                    raise

@@ -1,0 +1,78 @@
+"""What the clients saw, and what must be true of it whenever and however often the daemon died.
+
+The checker knows nothing of the daemon: it compares the clients' own log, the outside world's, and
+what a listing says at the end.
+"""
+import threading
+from collections import namedtuple
+
+Ended = namedtuple("Ended", "state result end_time")  # all that a terminal state is known by
+
+
+class History:
+    """Thread-safe; entries are only ever added."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.acknowledged = {}  # request id: the set of names it was answered with
+        self.ended = {}  # name: the set of terminal states that were seen
+        self.sequences = []  # (name, what was wrong)
+        self.cancelled = set()  # names that somebody tried to cancel
+
+    def acknowledge(self, request_id, name):
+        with self._lock:
+            self.acknowledged.setdefault(request_id, set()).add(name)
+
+    def end(self, job):
+        seen = Ended(job.state, bytes(job.result), job.end_time.ToNanoseconds())
+        with self._lock:
+            self.ended.setdefault(job.name, set()).add(seen)
+
+    def cancel(self, name):
+        with self._lock:
+            self.cancelled.add(name)
+
+    def out_of_order(self, name, what):
+        with self._lock:
+            self.sequences.append((name, what))
+
+
+def violations(history, stored, work, states):
+    """A list of sentences; empty when all holds.
+
+    `stored` is {name: the job at the end}; `states` has SUCCEEDED, CANCELLED as numbers.
+    """
+    found = []
+    for request_id, names in sorted(history.acknowledged.items()):
+        if len(names) != 1:
+            found.append("request %s was answered with several jobs: %s" % (request_id, sorted(names)))
+        for name in names:
+            if name not in stored:
+                found.append("%s (request %s) was acknowledged and is lost" % (name, request_id))
+    keys = {}
+    for name, job in sorted(stored.items()):
+        key = job.labels["key"]
+        if keys.setdefault(key, name) != name:
+            found.append("request %s made two jobs: %s and %s" % (key, keys[key], name))
+        found += _violations_of(name, key, job, history, work, states)
+    found += ["events of %s: %s" % entry for entry in history.sequences]
+    return found
+
+
+def _violations_of(name, key, job, history, work, states):
+    found = []
+    ends = set(history.ended.get(name, ()))
+    ends.add(Ended(job.state, bytes(job.result), job.end_time.ToNanoseconds()))
+    if len(ends) != 1:
+        found.append("%s ended more than once: %s" % (name, sorted(ends)))
+    if job.state != states.SUCCEEDED and not (job.state == states.CANCELLED and name in history.cancelled):
+        found.append("%s ended as %d (%s)" % (name, job.state, job.error.message or job.reason))
+    steps = work.requests.get(key, [])
+    if steps != sorted(steps):
+        found.append("%s did a finished step again: %s" % (name, steps))
+    if job.state == states.SUCCEEDED:
+        want = ",".join(work.answers.get((key, step), ["(never asked)"])[-1] for step in (1, 2, 3))
+        got = job.result.decode().strip('"')
+        if got != want:
+            found.append("%s has the result %s, expected %s" % (name, got, want))
+    return found

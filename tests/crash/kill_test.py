@@ -1,0 +1,75 @@
+"""kill -9 under load, short: what was acknowledged is there, ended once, and did no finished step again.
+
+tests/crash/run does the same for thousands of kills.
+"""
+import types
+import unittest
+
+from harness import main
+from history import Ended, History, violations
+from kills import STATES, run_kills
+from work_server import WorkServer
+
+
+class Kill(unittest.TestCase):
+    def test_nothing_acknowledged_is_lost_and_nothing_ends_twice(self):
+        report = run_kills(kills=15, seed=20)
+        self.assertEqual(report.violations, [])
+        self.assertEqual(report.kills, 15)
+        self.assertGreater(report.jobs, 15)
+
+
+class Checker(unittest.TestCase):
+    """The checker itself: each rule is broken once."""
+
+    def setUp(self):
+        self.history = History()
+        self.work = WorkServer()
+        for step in (1, 2, 3):
+            self.work._do("k", step)
+        self.job = types.SimpleNamespace(
+            labels={"key": "k"}, state=STATES.SUCCEEDED, result=b'"k.1.1,k.2.1,k.3.1"', reason="",
+            error=types.SimpleNamespace(message=""), end_time=types.SimpleNamespace(ToNanoseconds=lambda: 5))
+        self.history.acknowledge("k", "jobs/1")
+
+    def found(self, stored=None):
+        return violations(self.history, {"jobs/1": self.job} if stored is None else stored, self.work, STATES)
+
+    def test_a_good_history_is_good(self):
+        self.history.ended["jobs/1"] = {Ended(STATES.SUCCEEDED, self.job.result, 5)}
+        self.assertEqual(self.found(), [])
+
+    def test_a_lost_job_is_found(self):
+        self.assertRegex(self.found({})[0], "jobs/1 .* is lost")
+
+    def test_a_request_with_two_jobs_is_found(self):
+        self.history.acknowledge("k", "jobs/2")
+        found = self.found({"jobs/1": self.job, "jobs/2": self.job})
+        self.assertRegex(found[0], "answered with several jobs")
+        self.assertRegex(found[1], "made two jobs")
+
+    def test_a_second_end_is_found(self):
+        self.history.ended["jobs/1"] = {Ended(STATES.SUCCEEDED, b"other", 5)}
+        self.assertRegex(self.found()[0], "ended more than once")
+
+    def test_a_job_that_failed_or_was_cancelled_by_nobody_is_found(self):
+        self.job.state = STATES.CANCELLED
+        self.assertRegex(self.found()[0], "ended as")
+        self.history.cancel("jobs/1")
+        self.assertEqual(self.found(), [])
+
+    def test_a_finished_step_that_was_done_again_is_found(self):
+        self.work._do("k", 1)
+        self.assertRegex(self.found()[0], "did a finished step again")
+
+    def test_a_result_of_a_step_that_did_not_count_is_found(self):
+        self.job.result = b'"k.1.9,k.2.1,k.3.1"'
+        self.assertRegex(self.found()[0], "expected k.1.1")
+
+    def test_events_out_of_order_are_found(self):
+        self.history.out_of_order("jobs/1", "3 came after 4")
+        self.assertRegex(self.found()[0], "3 came after 4")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+#include "tests/simulation/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "services/config/str_cat.h"
+
+namespace fermata::simulation {
+namespace {
+
+// Before one of `later` began, `earlier` was over and stored; so it never begins after it.
+bool done_again(const std::vector<std::string>& starts, const std::string& earlier,
+                const std::string& later) {
+  const auto first = std::find(starts.begin(), starts.end(), later);
+  return std::find(first, starts.end(), earlier) != starts.end();
+}
+
+}  // namespace
+
+std::string end_of(const JobRecord& job) {
+  return str_cat(std::string(to_string(job.state)), " ", job.reason, " ",
+                 absl::FormatTime(absl::RFC3339_full, job.end_time, absl::UTCTimeZone()), " ",
+                 job.result == nullptr ? "" : *job.result,
+                 job.error.has_value() ? job.error->message : "");
+}
+
+void History::acknowledged(const std::string& key, const JobRecord& job) {
+  if (!open) return;
+  jobs[key].ids.insert(job.id());
+  if (job.finished()) ended(key, job);
+}
+
+void History::ended(const std::string& key, const JobRecord& job) {
+  if (open) jobs[key].ends.insert(end_of(job));
+}
+
+void History::complain(std::string what) {
+  if (open) wrong.push_back(std::move(what));
+}
+
+std::vector<std::string> History::violations(const std::map<std::string, JobView>& stored) const {
+  std::vector<std::string> out = wrong;
+  std::map<std::string, std::string> id_of;
+  for (const auto& [id, job] : stored) {
+    const std::string& key = job->spec->request_id;
+    const auto [other, first] = id_of.emplace(key, id);
+    if (!first) out.push_back(str_cat("request ", key, " made ", other->second, " and ", id));
+    check_job(key, *job, out);
+  }
+  for (const auto& [key, job] : jobs) {
+    if (job.ids.size() > 1) {
+      out.push_back(str_cat("request ", key, " was answered with ", absl::StrJoin(job.ids, ", ")));
+    }
+    for (const std::string& id : job.ids) {
+      const bool there = stored.count(id) != 0;
+      if (!there && !job.delete_asked) out.push_back(str_cat(key, " (", id, ") is lost"));
+      if (there && job.deleted) out.push_back(str_cat(key, " (", id, ") was deleted and is back"));
+    }
+  }
+  return out;
+}
+
+void History::check_job(const std::string& key, const JobRecord& job,
+                        std::vector<std::string>& out) const {
+  const auto known = jobs.find(key);
+  if (known == jobs.end()) return;  // stored, and its client never heard of it
+  const JobHistory& history = known->second;
+  std::set<std::string> ends = history.ends;
+  if (job.finished()) ends.insert(end_of(job));
+  if (ends.size() > 1) {
+    out.push_back(str_cat(key, " ended more than once: ", absl::StrJoin(ends, " | ")));
+  }
+  if (!job.finished()) out.push_back(str_cat(key, " has not ended: ", to_string(job.state)));
+  const bool cancelled = job.state == JobState::kCancelled && history.cancel_asked;
+  if (job.finished() && job.state != JobState::kSucceeded && !cancelled) {
+    out.push_back(str_cat(key, " ended as ", end_of(job)));
+  }
+  static const std::vector<std::pair<std::string, std::string>> kOrder = {
+      {"one", "two"}, {"two", "three"}, {"one", "three"}, {"left", "join"}, {"right", "join"}};
+  for (const auto& [earlier, later] : kOrder) {
+    if (done_again(history.starts, earlier, later)) {
+      out.push_back(str_cat(key, " ran ", earlier, " again after ", later,
+                            " had begun: ", absl::StrJoin(history.starts, " ")));
+    }
+  }
+}
+
+}  // namespace fermata::simulation

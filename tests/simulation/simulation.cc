@@ -1,0 +1,102 @@
+#include "tests/simulation/simulation.h"
+
+#include <memory>
+#include <random>
+
+#include "absl/strings/str_join.h"
+#include "services/config/str_cat.h"
+#include "services/store/record_codec.h"
+#include "tests/simulation/life.h"
+
+namespace fermata::simulation {
+namespace {
+
+constexpr int kJobs = 8;
+
+std::vector<ClientPlan> draw_plans(std::mt19937_64& random) {
+  const std::vector<std::string> pipelines = {"chain", "diamond", "fan"};
+  std::vector<ClientPlan> plans;
+  for (int i = 0; i < kJobs; ++i) {
+    ClientPlan plan;
+    plan.key = str_cat("k", i);
+    plan.pipeline = pipelines[random() % pipelines.size()];
+    plan.cancels = random() % 6 == 0;
+    plan.watches = random() % 2 == 0;
+    plan.deletes = random() % 4 == 0;
+    plan.repeats = random() % 3 == 0;
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+std::map<std::string, JobView> read(const SimDisk& disk, History& history) {
+  std::map<std::string, JobView> stored;
+  for (const auto& [id, row] : disk.rows) {
+    absl::StatusOr<JobView> record = decode_record(row.bytes);
+    if (record.ok()) {
+      stored[id] = *std::move(record);
+    } else {
+      history.complain(str_cat(id, ": ", record.status().ToString()));
+    }
+  }
+  return stored;
+}
+
+// A result names the runs that it was made of: the last ones, since a stored output is not made
+// again.
+void check_results(const std::map<std::string, JobView>& stored, const History& history,
+                   std::vector<std::string>& violations) {
+  for (const auto& [id, job] : stored) {
+    const auto known = history.jobs.find(job->spec->request_id);
+    if (job->result == nullptr || known == history.jobs.end()) continue;
+    for (const auto& [stage, runs] : known->second.runs) {
+      if (stage == "each") continue;  // many calls
+      const std::string want = str_cat("\"", stage, "#", runs, "\"");
+      if (job->result->find(want) != std::string::npos) continue;
+      violations.push_back(str_cat(known->first, ": expected ", want, " in ", *job->result));
+    }
+  }
+}
+
+}  // namespace
+
+StoreFaults faults_of(uint64_t seed) {
+  StoreFaults faults;
+  if (seed % 3 == 1) faults.no_space_percent = 10;
+  if (seed % 5 == 2) faults.failed_sync_percent = 4;
+  if (seed % 7 == 3) faults.slowest = absl::Milliseconds(60);
+  return faults;
+}
+
+SimulationResult simulate(uint64_t seed, const StoreFaults& faults) {
+  std::mt19937_64 random(seed);
+  const std::vector<ClientPlan> plans = draw_plans(random);
+  SimDisk disk;
+  History history;
+  SimulationResult result;
+  const int crashes = static_cast<int>(random() % 5);
+  for (int life = 0; life <= crashes; ++life) {
+    const bool last = life == crashes;
+    const auto crash_at = last ? absl::InfiniteDuration() : absl::Microseconds(random() % 150000);
+    StoreFaults of_this = faults;
+    if (last) of_this.no_space_percent = of_this.failed_sync_percent = 0;
+    const auto daemon = std::make_unique<Life>(seed * 8 + static_cast<uint64_t>(life), disk,
+                                               history, plans, of_this);
+    const absl::Status ended = daemon->run(crash_at);
+    history.open = true;
+    if (!ended.ok()) history.complain(str_cat("life ", life, " ended with ", ended.ToString()));
+    ++result.lives;
+  }
+  const std::map<std::string, JobView> stored = read(disk, history);
+  result.violations = history.violations(stored);
+  check_results(stored, history, result.violations);
+  result.jobs = static_cast<int>(stored.size());
+  for (const auto& [key, job] : history.jobs) {
+    result.trace +=
+        str_cat(key, ": ", absl::StrJoin(job.ids, " "), " ", absl::StrJoin(job.starts, " "), " ",
+                absl::StrJoin(job.ends, " "), "\n");
+  }
+  return result;
+}
+
+}  // namespace fermata::simulation
