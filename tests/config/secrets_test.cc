@@ -71,9 +71,9 @@ TEST(Secrets, AnyTextOfTheFileMayBeOne) {
 TEST(Secrets, WhatCannotBeHadIsNamedWithItsPlace) {
   ::unsetenv("FERMATA_TEST_NONE");
   EXPECT_EQ(plugin_config("\"${env:FERMATA_TEST_NONE}\""),
-            "f.yaml:1:32: expected an environment variable 'FERMATA_TEST_NONE' that is set, got "
+            "f.yaml:1:30: expected an environment variable 'FERMATA_TEST_NONE' that is set, got "
             "none");
-  EXPECT_NE(plugin_config("\"${file:/nowhere}\"").find("f.yaml:1:32: /nowhere: expected a file"),
+  EXPECT_NE(plugin_config("\"${file:/nowhere}\"").find("f.yaml:1:30: /nowhere: expected a file"),
             std::string::npos);
   EXPECT_NE(plugin_config("\"${file:relative}\"").find("a path from the root"), std::string::npos);
   EXPECT_NE(plugin_config("\"${file:/x\"").find("expected '}'"), std::string::npos);

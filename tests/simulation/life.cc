@@ -11,22 +11,48 @@ namespace {
 constexpr std::string_view kChain = R"(
 pipeline: chain
 stages:
-  one: { use: sim/step, with: { key: "${/input/key}", stage: one }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
-  two: { use: sim/step, with: { key: "${/input/key}", stage: two, in: "${/stages/one}" }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
-  three: { use: sim/step, with: { key: "${/input/key}", stage: three, in: "${/stages/two}" }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
+  one:
+    use: sim/step
+    with: { key: "${/input/key}", stage: one }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  two:
+    use: sim/step
+    with: { key: "${/input/key}", stage: two, in: "${/stages/one}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  three:
+    use: sim/step
+    with: { key: "${/input/key}", stage: three, in: "${/stages/two}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
 )";
 constexpr std::string_view kDiamond = R"(
 pipeline: diamond
 stages:
-  left: { use: sim/step, with: { key: "${/input/key}", stage: left }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
-  right: { use: sim/step, with: { key: "${/input/key}", stage: right }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
-  join: { use: sim/step, with: { key: "${/input/key}", stage: join, in: ["${/stages/left}", "${/stages/right}"] }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
+  left:
+    use: sim/step
+    with: { key: "${/input/key}", stage: left }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  right:
+    use: sim/step
+    with: { key: "${/input/key}", stage: right }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  join:
+    use: sim/step
+    with: { key: "${/input/key}", stage: join, in: ["${/stages/left}", "${/stages/right}"] }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
 )";
 constexpr std::string_view kFan = R"(
 pipeline: fan
 stages:
-  each: { use: sim/step, each: "${/input/items}", parallel: 2, with: { key: "${/input/key}", stage: each }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
-  after: { use: sim/step, with: { key: "${/input/key}", stage: after, in: "${/stages/each}" }, retry: { attempts: 100, initial: 1ms, max: 9ms } }
+  each:
+    use: sim/step
+    each: "${/input/items}"
+    parallel: 2
+    with: { key: "${/input/key}", stage: each }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  after:
+    use: sim/step
+    with: { key: "${/input/key}", stage: after, in: "${/stages/each}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
 )";
 
 std::string text(const JsonValue& object, std::string_view name) {
