@@ -175,6 +175,8 @@ class Engine {
   void abandon();
 
   // Asking: engine_jobs.cc.
+  // The store has it, unfinished, and this engine does not run it.
+  absl::Status not_here(const std::string& id) const;
   JobRef find_live(std::string_view id) const;
   Co<absl::StatusOr<JobView>> get_stored(std::string id);
   Co<absl::StatusOr<JobView>> ended(JobRef job);

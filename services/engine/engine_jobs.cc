@@ -31,6 +31,11 @@ JobRef Engine::find_live(std::string_view id) const {
   return found->second;
 }
 
+absl::Status Engine::not_here(const std::string& id) const {
+  // An engine that stops leaves what goes on to the next one; otherwise it is being stored.
+  return stopping_ ? draining() : job_not_found(id);
+}
+
 Co<absl::StatusOr<JobView>> Engine::get_stored(std::string id) {
   absl::StatusOr<JobView> stored = co_await store_.get(id);
   if (stored.status().code() == absl::StatusCode::kNotFound) co_return job_not_found(id);
@@ -66,8 +71,9 @@ Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) 
     if (after_sequence > job->sequence || after_sequence < 0) after_sequence = 0;
     co_return Watch(journal_.event_log(*job), after_sequence);
   }
-  absl::StatusOr<JobView> stored = co_await get_stored(std::move(id));
+  absl::StatusOr<JobView> stored = co_await get_stored(id);
   if (!stored.ok()) co_return stored.status();
+  if (!(*stored)->finished()) co_return not_here(id);
   co_return Watch(journal_.closed_log(*stored), after_sequence);
 }
 
@@ -76,6 +82,7 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
   if (job == nullptr) {
     absl::StatusOr<JobView> stored = co_await get_stored(id);
     if (!stored.ok()) co_return stored;
+    if (!(*stored)->finished()) co_return not_here(id);
     co_return job_finished(id, to_string((*stored)->state));
   }
   const bool waits = job->queued;

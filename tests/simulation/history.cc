@@ -76,6 +76,7 @@ void History::check_job(const std::string& key, const JobRecord& job,
   if (job.finished() && job.state != JobState::kSucceeded && !cancelled) {
     out.push_back(str_cat(key, " ended as ", end_of(job)));
   }
+  if (history.may_run_again) return;
   static const std::vector<std::pair<std::string, std::string>> kOrder = {
       {"one", "two"}, {"two", "three"}, {"one", "three"}, {"left", "join"}, {"right", "join"}};
   for (const auto& [earlier, later] : kOrder) {

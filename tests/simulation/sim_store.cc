@@ -59,8 +59,13 @@ void SimStore::write(const Batch& batch) {
   }
 }
 
+absl::Status SimStore::refuse(const std::vector<JobView>& batch, absl::Status why) {
+  for (const JobView& record : batch) disk_.refused.insert(record->spec->request_id);
+  return why;
+}
+
 Co<absl::Status> SimStore::commit(std::vector<JobView> batch) {
-  if (stopped_) co_return absl::UnavailableError("the disk failed; open the store again");
+  if (stopped_) co_return refuse(batch, absl::UnavailableError("the disk failed"));
   Batch bytes;
   for (const JobView& record : batch) {
     bytes[record->id()] = {record->sequence, record->finished(), encode_record(*record)};
@@ -71,12 +76,14 @@ Co<absl::Status> SimStore::commit(std::vector<JobView> batch) {
   co_await shield(take_time());
   const Batch written = std::move(under_way_[number]);
   under_way_.erase(number);
-  if (stopped_) co_return absl::UnavailableError("the disk failed; open the store again");
-  if (happens(faults_.no_space_percent)) co_return absl::ResourceExhaustedError("no space left");
+  if (stopped_) co_return refuse(batch, absl::UnavailableError("the disk failed"));
+  if (happens(faults_.no_space_percent)) {
+    co_return refuse(batch, absl::ResourceExhaustedError("no space left"));
+  }
   if (happens(faults_.failed_sync_percent)) {
     if (happens(50)) write(written);
     stopped_ = true;
-    co_return absl::UnavailableError("the sync failed");
+    co_return refuse(batch, absl::UnavailableError("the sync failed"));
   }
   write(written);
   co_return co_await memory_.commit(std::move(batch));

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,9 @@ struct SimDisk {
     std::string bytes;  // empty: the job is gone
   };
   std::map<std::string, Row> rows;  // by job id
-  bool open = true;                 // false: the process is dead, nothing reaches it
+  // Request ids of jobs of which a commit was refused: their stages may run again.
+  std::set<std::string> refused;
+  bool open = true;  // false: the process is dead, nothing reaches it
 };
 
 // How the store misbehaves: faults that the daemon must bear, and lies that the checker must find.
@@ -67,6 +70,7 @@ class SimStore final : public JobStore {
   using Batch = std::map<std::string, SimDisk::Row>;
   bool happens(int percent) { return loop_.random(100) < static_cast<uint64_t>(percent); }
   Co<void> take_time();
+  absl::Status refuse(const std::vector<JobView>& batch, absl::Status why);
   void write(const Batch& batch);
 
   SimLoop& loop_;
