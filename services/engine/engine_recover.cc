@@ -134,7 +134,7 @@ void Engine::fail_stored(const JobView& record, const absl::Status& why) {
   failed->error->code = why.code();
   failed->error->message =
       str_cat("cannot be resumed: ", std::string(why.message().data(), why.message().size()));
-  failed->sequence += Journal::kResumeGap;
+  failed->sequence = journal_.sequence_of_this_life(failed->sequence);
   failed->end_time = clock_.now();
   for (StageProgress& stage : failed->stages) {
     stage.output = nullptr;

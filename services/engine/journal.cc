@@ -32,9 +32,14 @@ void Journal::created(Job& job) {
   ++stats_.jobs[static_cast<size_t>(job.state)];
 }
 
+int64_t Journal::sequence_of_this_life(int64_t stored) const {
+  constexpr int64_t kInAMillisecond = 4096;
+  return std::max(stored + kInAMillisecond, absl::ToUnixMillis(clock_.now()) * kInAMillisecond);
+}
+
 void Journal::resumed(Job& job, const JobRecord& record) {
   created(job);
-  job.sequence = record.sequence + kResumeGap;
+  job.sequence = sequence_of_this_life(record.sequence);
   job.start_time = record.start_time;
   for (size_t i = 0; i < job.stages.size() && i < record.stages.size(); ++i) {
     const StageProgress& stored = record.stages[i];

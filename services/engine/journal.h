@@ -27,9 +27,11 @@ class Journal {
   Journal(const Clock& clock, const EngineLimits& limits, EngineStats& stats)
       : clock_(clock), limits_(limits), stats_(stats) {}
 
-  // More events than a job can have had between two of its records: readers from an earlier life
-  // of the server have seen less than this, and get a snapshot.
-  static constexpr int64_t kResumeGap = int64_t{1} << 32;
+  // The sequence of a stored job that this life of the server takes over: above all that readers of
+  // any earlier life have seen, also of lives that wrote nothing. It counts the time, 4096 to a
+  // millisecond, since nothing else is known to have grown; where the clock has not, it goes on by
+  // as much. Below 2^53 until 2039, which JavaScript can hold.
+  int64_t sequence_of_this_life(int64_t stored) const;
 
   // A fresh job: its first state, PENDING, is event 1.
   void created(Job& job);

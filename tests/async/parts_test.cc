@@ -335,7 +335,9 @@ TEST(Ps, ATaskIsReadyWhileOneOfItsBranchesRuns) {
                         group.spawn_named("branches", &branches, seen);
                         co_await sleep(absl::Milliseconds(1));
                         for (const TaskInfo& task : ps(Loop::current())) {
-                          if (task.name == "branches") EXPECT_EQ(task.state, "waiting");
+                          if (task.name == "branches") {
+                            EXPECT_EQ(task.state, "waiting");
+                          }
                         }
                         co_return absl::OkStatus();
                       },

@@ -52,7 +52,9 @@ class Posters {
     for (const auto& letters : letters_) {
       for (std::size_t i = 0; i < kLetters; ++i) {
         EXPECT_EQ(letters[i].arrived, 1);
-        if (i > 0) EXPECT_LT(letters[i - 1].place, letters[i].place) << "of one poster";
+        if (i > 0) {
+          EXPECT_LT(letters[i - 1].place, letters[i].place) << "of one poster";
+        }
       }
     }
     EXPECT_LE(bell_.rings(), sleeps_) << "more than one write for one sleep";

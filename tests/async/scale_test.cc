@@ -81,7 +81,9 @@ TEST(Scale, SleepersOfTheRealLoopWakeInTheOrderOfTheirDeadlines) {
   EXPECT_EQ(woken.count, 10'000);
   EXPECT_EQ(woken.early, 0);
   // A checked build shuffles on purpose.
-  if (!kChecked) EXPECT_EQ(woken.out_of_order, 0);
+  if (!kChecked) {
+    EXPECT_EQ(woken.out_of_order, 0);
+  }
 }
 
 Co<void> nap(absl::Duration duration) { co_await sleep(duration); }

@@ -158,7 +158,9 @@ TEST(Grace, AScopeReportsABodyThatDoesNotStopInTime) {
     SimLoop loop;
     EXPECT_EQ(loop.run(run_stubborn(grace, &reports)), absl::OkStatus());
     ASSERT_EQ(reports.size(), count);
-    if (count == 1) EXPECT_NE(reports[0].find("stubborn:"), std::string::npos) << reports[0];
+    if (count == 1) {
+      EXPECT_NE(reports[0].find("stubborn:"), std::string::npos) << reports[0];
+    }
   }
 }
 

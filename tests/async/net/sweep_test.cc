@@ -184,7 +184,9 @@ Co<absl::Status> write_much(Stream* stream) {
 Co<absl::Status> read_much(Stream* stream) {
   BufferedReader reader(*stream);
   absl::StatusOr<std::string> all = co_await reader.read_all(2 * kMuch);
-  if (all.ok()) EXPECT_EQ(all->size(), kMuch);
+  if (all.ok()) {
+    EXPECT_EQ(all->size(), kMuch);
+  }
   co_return absl::OkStatus();
 }
 
@@ -214,7 +216,9 @@ Co<absl::Status> race_for_bytes() {
   EXPECT_FALSE(first.late<0>().has_value() || first.late<1>().has_value());
   Stream& rest = first.index() == 0 ? other.second : pair.second;
   absl::StatusOr<std::size_t> still_there = co_await rest.read_some(right);
-  if (still_there.ok()) EXPECT_EQ(*still_there, 1u);
+  if (still_there.ok()) {
+    EXPECT_EQ(*still_there, 1u);
+  }
   co_return absl::OkStatus();
 }
 

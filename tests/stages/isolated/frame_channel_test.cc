@@ -116,7 +116,9 @@ TEST(FrameChannel, EverythingQueuedInATurnIsOneSystemCall) {
     }
     co_await until_frames(&process, 100);
     EXPECT_EQ(process.frames.size(), 100u);
-    if (process.frames.size() == 100) EXPECT_EQ(process.frames[99], "99");
+    if (process.frames.size() == 100) {
+      EXPECT_EQ(process.frames[99], "99");
+    }
     EXPECT_EQ(ends.channel->sent_batches(), 1u);
     co_return absl::OkStatus();
   });

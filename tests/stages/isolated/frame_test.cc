@@ -111,7 +111,9 @@ void bend(const std::string& good, Decode decode, bool ends_in_rest) {
   EXPECT_TRUE(decode(good));
   for (size_t size = 0; size < good.size(); ++size) {
     const bool accepted = decode(std::string_view(good).substr(0, size));
-    if (!ends_in_rest) EXPECT_FALSE(accepted) << size << " of " << good.size();
+    if (!ends_in_rest) {
+      EXPECT_FALSE(accepted) << size << " of " << good.size();
+    }
   }
   absl::BitGen random;
   for (int i = 0; i < 20000; ++i) {
@@ -121,7 +123,9 @@ void bend(const std::string& good, Decode decode, bool ends_in_rest) {
     }
     (void)decode(bent);
   }
-  if (!ends_in_rest) EXPECT_FALSE(decode(good + "x"));
+  if (!ends_in_rest) {
+    EXPECT_FALSE(decode(good + "x"));
+  }
 }
 
 TEST(Message, HelloIsBentInEveryWay) {
