@@ -8,23 +8,10 @@
 
 #include "gtest/gtest.h"
 #include "plugins/abi/fermata_abi.h"
-#include "tests/stages/testing/host_fixture.h"
+#include "tests/stages/testing/loader_fixture.h"
 
 namespace fermata {
 namespace {
-
-std::string bad(const std::string& name) {
-  return read_runfile("tests/stages/bad/" + name + ".so");
-}
-
-// Overwrites the first `from` with `to`, of the same length.
-std::string replaced(std::string bytes, std::string_view from, std::string_view to) {
-  EXPECT_EQ(from.size(), to.size());
-  const size_t at = bytes.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  if (at != std::string::npos) bytes.replace(at, from.size(), to);
-  return bytes;
-}
 
 // Changes the note in the plugin's bytes.
 template <class Change>
@@ -38,30 +25,6 @@ std::string with_note(std::string bytes, Change change) {
   std::memcpy(bytes.data() + at, &note, sizeof note);
   return bytes;
 }
-
-class Loader : public HostFixture {
- public:
-  // Loads `bytes` as bad.so between two good files and gives bad.so's refusal; the others must
-  // load.
-  std::string refusal_of(std::string_view bytes, int mode = 0644) {
-    put("bad.so", bytes, mode);
-    return load_and_refuse();
-  }
-  std::string load_and_refuse() {
-    put("a.so", bad("good"));
-    put_plugin("z.so", "tests/abi/upper.so");
-    run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-      EXPECT_EQ(test.report.loaded, 2u);
-      EXPECT_TRUE(host.resolve("good/noop").ok());
-      StageOutcome outcome = co_await call_stage(host, "plain/upper", "\"abc\"");
-      EXPECT_EQ(outcome.output.view(), "\"ABC\"");
-      EXPECT_EQ(host.list().size(), 3u);
-      co_return absl::OkStatus();
-    });
-    EXPECT_EQ(report.refusals.size(), 1u);
-    return report.refusals.empty() ? "" : report.refusals.front();
-  }
-};
 
 TEST_F(Loader, AnEmptyFile) {
   EXPECT_EQ(refusal_of(""),

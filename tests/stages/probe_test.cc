@@ -59,6 +59,13 @@ TEST(Probe, ADryCallThatFails) {
             "\"versioned/version returned E_INTERNAL and gave no reason\"");
 }
 
+TEST(Probe, AnInstanceThatNeverLetsGo) {
+  EXPECT_EQ(
+      probe_of("v1_3_never_lets_go").message(),
+      "PLG-162 org.example.versioned: destroy() was not reached: it did not let go of its ops "
+      "in the probe");
+}
+
 TEST(Probe, AProgramThatIsNotThere) {
   ProbeSubject subject;
   subject.file = "p.so";

@@ -2,7 +2,7 @@
 
 usage: tidy.py ROOT [--self-test]
 
-Checks: includes against the arrows of the house (house.py), file length, banned calls, unfinished
+Checks: every refusal of a plugin is in a test, includes against the arrows of the house (house.py), file length, banned calls, unfinished
 business without a reason, header comments, line width, stray top-level entries.
 """
 import os
@@ -18,6 +18,7 @@ TOP = {
     "services", "plugins", "proto", "deploy", "tests", "third_party", "BUILD.bazel", "WORKSPACE",
     "README.md", "LICENSE",
 }
+REFUSAL = re.compile(r"\brefusal\(\s*(\d{3})\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\([a-z][^)]{8,}\))")
 
@@ -83,9 +84,31 @@ def check_top(paths):
             yield "%s:1: the top level has no room for this" % path
 
 
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as source:
+        return source.read()
+
+
+def check_refusals(root, paths):
+    """A text that no test has produced may be one that nothing produces."""
+    tested = set()
+    for path in paths:
+        if path.startswith("tests/") and path.endswith((".cc", ".py")):
+            tested.update(re.findall(r"PLG-(\d{3})", read(root, path)))
+    for path in paths:
+        if not path.startswith("services/") or not path.endswith(".cc"):
+            continue
+        text = read(root, path)
+        for found in REFUSAL.finditer(text):
+            if found.group(1) not in tested:
+                yield "%s:%d: PLG-%s is in no test" % (
+                    path, text.count("\n", 0, found.start()) + 1, found.group(1))
+
+
 def findings(root):
     paths = files(root)
     yield from check_top(paths)
+    yield from check_refusals(root, paths)
     for path in paths:
         if not path.endswith(SOURCES) or not path.startswith(("services/", "plugins/", "tests/")):
             continue
@@ -102,6 +125,7 @@ PLANTED = {
     "services/store/wide.cc": "int x;" + " " * 100 + "\n",
     "services/store/later.cc": "// TODO do it\n",
     "services/store/bare.h": "int x;\n\n\n\n\n// late\n",
+    "services/stages/untested.cc": "absl::Status s() { return refusal(999, 0); }\n",
     "plugins/http/up.cc": '#include "services/stages/stages.h"\n',
     "services/frontend/load.cc": "void* f() { return dlopen(0, 0); }\n",
     "scratch/x.txt": "\n",

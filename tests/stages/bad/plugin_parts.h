@@ -6,6 +6,14 @@
 
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
+/* What some of them define differently, before they include this. */
+#ifndef CONFIG_SCHEMA
+#define CONFIG_SCHEMA ""
+#endif
+#ifndef INIT
+#define INIT 0
+#endif
+
 static fermata_status create(fermata_instance* instance, fermata_str config, void** inst) {
   (void)instance, (void)config, (void)inst;
   return FERMATA_OK;
@@ -25,6 +33,7 @@ static void finish(void* state) { (void)state; }
 static const fermata_stage stage = {
     .struct_size = sizeof(fermata_stage),
     .name = TEXT("noop"),
+    .config_schema = TEXT(CONFIG_SCHEMA),
     .create = create,
     .destroy = destroy,
     .start = start,
@@ -42,6 +51,7 @@ static const fermata_stage* const stages[] = {&stage};
       .id = TEXT(ID),                                                                 \
       .version = TEXT(VERSION),                                                       \
       .stages = stages,                                                               \
+      .init = INIT,                                                                   \
   };                                                                                  \
   const fermata_plugin* fermata_plugin_v1(const fermata_host* host) {                 \
     return host->abi_major == FERMATA_ABI_MAJOR ? &plugin : (const fermata_plugin*)0; \

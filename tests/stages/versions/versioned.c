@@ -23,6 +23,7 @@
 #define CONSTRUCTOR_EXITS 5
 #define PROBE_FAILS 6
 #define CALL_FAILS 7
+#define NEVER_LETS_GO 8
 
 static const fermata_host* host;
 static int inits;   /* of this image */
@@ -51,7 +52,13 @@ static fermata_status create(fermata_instance* instance, fermata_str config, voi
   if (FAULT == CREATE_EXITS) exit(3);
   ++living;
   *inst = instance;
+  if (FAULT == NEVER_LETS_GO) return host->offload(host->instance_call(instance), 1, 0, 0);
   return FERMATA_OK;
+}
+static void instance_event(void* inst, const fermata_event* event) { (void)inst, (void)event; }
+static fermata_status instance_blocking(void* inst, uint64_t token) {
+  (void)inst, (void)token;
+  for (;;) pause();
 }
 static void destroy(void* inst) {
   (void)inst;
@@ -131,6 +138,8 @@ static const fermata_stage version_stage = {
     .start = start,
     .resume = resume,
     .finish = finish,
+    .instance_event = instance_event,
+    .instance_blocking = instance_blocking,
 };
 static const fermata_stage nested_stage = {
     .struct_size = sizeof(fermata_stage),
@@ -140,6 +149,8 @@ static const fermata_stage nested_stage = {
     .start = start_nested,
     .resume = resume_nested,
     .finish = finish,
+    .instance_event = instance_event,
+    .instance_blocking = instance_blocking,
 };
 static const fermata_stage only_new_stage = {
     .struct_size = sizeof(fermata_stage),
@@ -149,6 +160,8 @@ static const fermata_stage only_new_stage = {
     .start = start,
     .resume = resume,
     .finish = finish,
+    .instance_event = instance_event,
+    .instance_blocking = instance_blocking,
 };
 static const fermata_stage* const stages[] = {&version_stage, &nested_stage, &only_new_stage};
 

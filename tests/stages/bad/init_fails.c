@@ -1,0 +1,9 @@
+/* Cannot begin. */
+#include "plugins/abi/fermata_abi.h"
+
+static fermata_status init(void) { return FERMATA_E_UNAVAILABLE; }
+#define INIT init
+#include "tests/stages/bad/plugin_parts.h"
+
+FERMATA_NOTE("org.example.initfails", "1.0.0", "c", 0);
+PLUGIN("org.example.initfails", "1.0.0", 1)
