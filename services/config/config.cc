@@ -109,6 +109,7 @@ void read_plugins(YamlErrors& errors, YamlReader plugins, PluginsConfig& out) {
 void read_limits(YamlReader limits, LimitsConfig& out) {
   out.jobs = limits.integer("jobs", out.jobs, {1, 100 * kMillion});
   out.bytes = limits.bytes("bytes", out.bytes, {kMiB, kMiB << 20});
+  out.window = limits.integer("window", out.window, {1, 10 * kMillion});
   out.payload = limits.bytes("payload", out.payload, {1, 1024 * kMiB});
   out.fan_out = limits.integer("fan_out", out.fan_out, {1, 10 * kMillion});
   out.running = limits.integer("running", out.running, {1, 10 * kMillion});

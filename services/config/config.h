@@ -47,8 +47,9 @@ struct PluginsConfig {
 };
 
 struct LimitsConfig {
-  int64_t jobs = 100000;                           // unfinished jobs held
-  uint64_t bytes = uint64_t{1} << 30;              // payloads and results of unfinished jobs
+  int64_t jobs = 100000;                           // unfinished jobs in memory
+  uint64_t bytes = uint64_t{1} << 30;              // their payloads and results
+  int64_t window = 10000;                          // pending in memory; the store has the rest
   uint64_t payload = uint64_t{4} << 20;            // one job's input
   int64_t fan_out = 10000;                         // items of one `each`
   int64_t running = 10000;                         // jobs running at once

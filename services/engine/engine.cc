@@ -15,7 +15,8 @@ Engine::Engine(Loop& loop, JobStore& store, Stages& stages, const PipelineLibrar
       admission_(limits_),
       journal_(clock, limits_, stats_),
       plans_(pipelines, stages, catalog, stats_),
-      context_{stages, store, journal_, admission_, stats_, clock, random, limits_} {}
+      context_{stages, store, journal_, admission_, stats_, clock, random, limits_},
+      forget_at_(kForgetFrom) {}
 
 Engine::~Engine() {
   FERMATA_CHECK(group_ == nullptr, "an engine was destroyed while it was serving");
@@ -30,11 +31,11 @@ void Engine::stop() {
 }
 
 Co<bool> Engine::drained(absl::Time until) {
-  while (!live_.empty() && clock_.now() < until) {
+  while (unfinished() > 0 && clock_.now() < until) {
     absl::Status emptied = co_await timeout_at(until, emptied_.wait());
     if (!emptied.ok()) break;
   }
-  co_return live_.empty();
+  co_return unfinished() == 0;
 }
 
 EngineStats Engine::stats() const {
@@ -42,6 +43,8 @@ EngineStats Engine::stats() const {
   stats.bytes = admission_.bytes();
   stats.running = running_;
   stats.oldest_pending = pending_.oldest();
+  stats.in_store = backlog_.absent();
+  stats.jobs[static_cast<size_t>(JobState::kPending)] += static_cast<int64_t>(stats.in_store);
   stats.draining = draining_;
   stats.watchers = journal_.readers();
   return stats;

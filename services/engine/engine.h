@@ -18,12 +18,14 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/async/async.h"
 #include "services/engine/admission.h"
+#include "services/engine/backlog.h"
 #include "services/engine/engine_limits.h"
 #include "services/engine/engine_stats.h"
 #include "services/engine/errors.h"
@@ -61,9 +63,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Takes over what the store has unfinished, then serves until stop(); running jobs are its
-  // children. Answers once they all have ended, or been left to the store. An error: the store
-  // could not be read.
+  // Serves until stop(); what the store has unfinished goes on, and running jobs are its children.
+  // Answers once they all have ended, or been left to the store. An error: the store could not be
+  // read at the start.
   Co<absl::Status> run();
 
   // Accepted means stored: an OK answer survives what the store survives.
@@ -109,12 +111,14 @@ class Engine {
   // it; what would be lost with the process is cancelled (reason SHUTDOWN).
   void stop();
 
-  // Wakes when the store's jobs have been taken over and submits are answered.
+  // Wakes when the store's jobs have been counted and submits are answered.
   Co<void> serving() { co_await serving_.wait(); }
 
   EngineStats stats() const;
 
  private:
+  static constexpr size_t kForgetFrom = 1000;
+
   struct Taken {
     JobRef job;
     bool fresh;
@@ -129,6 +133,20 @@ class Engine {
   class RunHold;
   class RunningSlot;
   class ServeGuard;
+  // While the store is asked about what waits in it; under asking_.
+  class Reading {
+   public:
+    explicit Reading(Engine& engine) : engine_(engine) {
+      FERMATA_CHECK(!engine_.asked_, "two questions at once about what waits in the store");
+      engine_.asked_ = true;
+      engine_.left_.clear();
+    }
+    Reading(const Reading&) = delete;
+    ~Reading() { engine_.asked_ = false; }
+
+   private:
+    Engine& engine_;
+  };
 
   // Submit: engine_submit.cc.
   absl::StatusOr<Taken> take(SubmitRequest request);
@@ -137,26 +155,52 @@ class Engine {
   Co<absl::StatusOr<JobView>> admitted(JobRef job, bool fresh);
   Co<void> store_new(JobRef job);
   Co<absl::Status> commit(JobView record);
+  void know_request(Job& job);
   void accept(Job& job);
   void refuse(Job& job, absl::Status why);
   absl::Status count_refusal(absl::Status why);
 
   // Opening: engine_recover.cc.
   Co<absl::Status> recover();
-  Co<absl::Status> resume_page(std::string* after);
-  Co<absl::Status> load_rest(std::string after);
-  // As find_live; waits for a job that the store has and the engine has not yet taken over.
-  Co<JobRef> find_loaded(std::string id);
   absl::StatusOr<PlanRef> plan_to_resume(const JobRecord& record);
-  void resume(const JobView& record);
-  // A stored job that cannot go on, and why.
-  void fail_stored(const JobView& record, const absl::Status& why);
-  Co<void> store_failed(JobView record);
+  // Makes a job of a stored one: PENDING, in the table, in no queue. One that cannot go on is
+  // ending already.
+  JobRef revive(const JobView& record);
+  void fail_stored(Job& job, const JobRecord& record, const absl::Status& why);
+  Co<void> store_failed(JobRef job, JobView record);
+
+  // Pending jobs that only the store has: engine_backlog.cc.
+  size_t lane_window() const;
+  bool too_many_bytes() const { return admission_.bytes() > limits_.bytes / 2; }
+  // An accepted job's way into memory, or behind its lane's horizon.
+  void place(Job& job);
+  // `fresh`: the job that came in, of which its client has an answer.
+  void trim(const std::string& queue, const Job& fresh);
+  // Fewer of the queue's jobs are in memory.
+  void note_room(const std::string& queue);
+  // Somebody but the table, and `mine` references, has the job.
+  static bool asked_for(const Job& job, long mine);
+  void forget(Job& job);
+  void forget_unasked();
+  // As find_live; reads a job that only the store has.
+  Co<JobRef> find(std::string id);
+  // Parks a stored job; null: it is not one that waits in the store.
+  JobRef park(const JobView& record);
+  Co<absl::Status> refill();
+  Co<absl::Status> read_lane(std::string queue);
+  void take_page(const std::string& queue, const LanePage& page);
+  void take_held(Backlog::Lane& lane);
+  void take_waiting(const JobView& record);
+  Co<absl::Status> expire_stored();
+  // What is due, at most a page; `next` is when to look again.
+  Co<absl::StatusOr<std::vector<JobRef>>> read_due(absl::Time* next);
+  Co<void> note_read(absl::Status read, absl::Duration* delay);
 
   // Running: engine_run.cc.
   static Co<absl::Status> serve(TaskGroup& group, Engine* self);
   void enqueue(Job& job);
   void queue_up(Job& job);
+  void watch_deadline(const Job& job);
   void dispatch();
   Co<void> run_job(JobRef job);
   Ending ending_of(const Job& job, const Execution& execution, const Outcome<void>& outcome);
@@ -166,21 +210,26 @@ class Engine {
   std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
   void conclude(Job& job, JobView record);
   Co<void> expire_pending();
-  // The job leaves the queue without having run.
+  static Ending expired();
+  // The job ends without having run.
   void end_pending(Job& job, Ending ending);
   void stop_job(Job& job, CancelCause cause);
   // The engine stops: cancels the job, or leaves it to the next one when the store keeps it.
   void end_for_stop(Job& job);
   void unqueue(Job& job);
+  void left_memory(const Job& job);
   void abandon();
 
   // Asking: engine_jobs.cc.
   // The store has it, unfinished, and this engine does not run it.
   absl::Status not_here(const std::string& id) const;
   JobRef find_live(std::string_view id) const;
+  size_t unfinished() const { return live_.size() + backlog_.absent(); }
   Co<absl::StatusOr<JobView>> get_stored(std::string id);
   Co<absl::StatusOr<JobView>> ended(JobRef job);
   JobPage list_live(const ListQuery& query);
+  // Unfinished jobs that only the store has.
+  Co<absl::StatusOr<JobPage>> list_waiting(ListQuery query);
 
   Loop& loop_;
   const EngineLimits limits_;
@@ -193,8 +242,9 @@ class Engine {
   PlanCache plans_;
   RunContext context_;
   PendingQueue pending_;
+  Backlog backlog_;
 
-  // Every unfinished job, by id; the keys are the specs' own text.
+  // Every unfinished job in memory, by id; the keys are the specs' own text.
   absl::btree_map<std::string_view, JobRef> live_;
   absl::flat_hash_map<std::string_view, Job*> by_request_;
   // Of queued jobs that have one; the earliest first.
@@ -203,12 +253,22 @@ class Engine {
 
   TaskGroup* group_ = nullptr;  // of run(), while it serves
   Event serving_;               // run() has begun
-  Event loaded_;                // every job of the store has been taken over
   Event stop_requested_;
   Event deadlines_changed_;
   Event emptied_;  // pulsed when the last job has left
   bool draining_ = false;
   bool stopping_ = false;
+
+  // One question at a time about what waits in the store, so that an answer is not used when it is
+  // out of date: `left_` has the jobs that have ended since it was asked.
+  Lock asking_;
+  bool asked_ = false;
+  absl::flat_hash_set<std::string> left_;
+  Event refill_wanted_;
+  Event due_changed_;
+  absl::Time next_due_ = absl::InfiniteFuture();  // no job behind a horizon is due before
+  size_t forget_at_;                              // so many are parked
+  JobKey last_of_earlier_life_ = -1;
 };
 
 }  // namespace fermata

@@ -39,7 +39,8 @@ absl::Status Engine::not_here(const std::string& id) const {
 Co<absl::StatusOr<JobView>> Engine::get_stored(std::string id) {
   absl::StatusOr<JobView> stored = co_await store_.get(id);
   if (stored.status().code() == absl::StatusCode::kNotFound) co_return job_not_found(id);
-  co_return stored;
+  if (!stored.ok()) co_return stored;
+  co_return Journal::as_waiting(*std::move(stored));
 }
 
 Co<absl::StatusOr<JobView>> Engine::get(std::string id) {
@@ -49,7 +50,7 @@ Co<absl::StatusOr<JobView>> Engine::get(std::string id) {
 }
 
 Co<absl::StatusOr<JobView>> Engine::wait(std::string id, absl::Time until) {
-  const JobRef job = co_await find_loaded(id);
+  const JobRef job = co_await find(id);
   if (job == nullptr) co_return co_await get_stored(std::move(id));
   if (until == absl::InfiniteFuture()) co_return co_await ended(job);
   Counted waiter(stats_.waiters);
@@ -65,7 +66,7 @@ Co<absl::StatusOr<JobView>> Engine::ended(JobRef job) {
 }
 
 Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) {
-  const JobRef job = co_await find_loaded(id);
+  const JobRef job = co_await find(id);
   if (job != nullptr) {
     // A sequence from the future is from another life of the job: begin with a snapshot.
     if (after_sequence > job->sequence || after_sequence < 0) after_sequence = 0;
@@ -78,14 +79,14 @@ Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) 
 }
 
 Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause cause) {
-  const JobRef job = co_await find_loaded(id);
+  const JobRef job = co_await find(id);
   if (job == nullptr) {
     absl::StatusOr<JobView> stored = co_await get_stored(id);
     if (!stored.ok()) co_return stored;
     if (!(*stored)->finished()) co_return not_here(id);
     co_return job_finished(id, to_string((*stored)->state));
   }
-  const bool waits = job->queued;
+  const bool waits = job->queued || job->parked;
   stop_job(*job, cause);
   if (waits) {
     co_await job->ended.wait();  // nothing has to let go: only the store is asked
@@ -98,7 +99,7 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
 }
 
 Co<absl::StatusOr<JobView>> Engine::cancel(std::string id, CancelCause cause) {
-  const JobRef job = co_await find_loaded(id);
+  const JobRef job = co_await find(id);
   absl::StatusOr<JobView> told = co_await request_cancel(std::move(id), cause);
   if (!told.ok() || job == nullptr) co_return told;
   co_return co_await ended(job);
@@ -109,6 +110,9 @@ Co<absl::Status> Engine::remove(std::string id) {
   if (job != nullptr) co_return job_not_finished(id, to_string(job->state));
   absl::Status removed = co_await store_.remove(id);
   if (removed.code() == absl::StatusCode::kNotFound) co_return job_not_found(id);
+  if (removed.code() == absl::StatusCode::kFailedPrecondition) {
+    co_return job_not_finished(id, to_string(JobState::kPending));
+  }
   co_return removed;
 }
 
@@ -128,17 +132,42 @@ JobPage Engine::list_live(const ListQuery& query) {
   return page;
 }
 
+Co<absl::StatusOr<JobPage>> Engine::list_waiting(ListQuery query) {
+  // What the store has is older than what this says, so the states are compared here.
+  JobFilter filter = query.filter;
+  filter.states.clear();
+  Lock::Guard guard = co_await asking_.acquire();
+  Reading reading(*this);
+  absl::StatusOr<JobPage> stored =
+      co_await store_.list_unfinished(filter, query.page_token, query.page_size);
+  if (!stored.ok()) co_return stored;
+  JobPage page;
+  page.next_page_token = stored->next_page_token;
+  for (JobView& job : stored->jobs) {
+    if (live_.contains(job->id()) || left_.contains(job->id())) continue;
+    JobView waiting = Journal::as_waiting(std::move(job));
+    if (query.filter.matches(*waiting)) page.jobs.push_back(std::move(waiting));
+  }
+  co_return page;
+}
+
 Co<absl::StatusOr<JobPage>> Engine::list(ListQuery query) {
   if (!query.page_token.empty() && query.page_token.size() != kIdSize) {
     co_return invalid_field("page_token", "expected a token from an earlier answer");
   }
   query.page_size = std::clamp<size_t>(query.page_size, 1, kPageMax);
-  if (group_ != nullptr && !loaded_.is_set()) co_await loaded_.wait();
-  JobPage live = list_live(query);
+  if (!serving_.is_set()) co_await serving_.wait();
+  absl::StatusOr<JobPage> waiting = JobPage();
+  if (backlog_.absent() > 0) {
+    waiting = co_await list_waiting(query);
+    if (!waiting.ok()) co_return waiting;
+  }
+  // After that, so that a job which leaves the store meanwhile is seen here.
   absl::StatusOr<JobPage> stored =
       co_await store_.list_finished(query.filter, query.page_token, query.page_size);
   if (!stored.ok()) co_return stored.status();
-  co_return merge_pages(std::move(live), *std::move(stored), query.page_size);
+  JobPage unfinished = merge_pages(*std::move(waiting), list_live(query), query.page_size);
+  co_return merge_pages(std::move(unfinished), *std::move(stored), query.page_size);
 }
 
 }  // namespace fermata

@@ -9,8 +9,9 @@
 namespace fermata {
 
 struct EngineLimits {
-  size_t jobs = 100000;                           // unfinished: refused TOO_MANY_JOBS
-  size_t bytes = size_t{1} << 30;                 // held by unfinished jobs: refused TOO_MANY_BYTES
+  size_t jobs = 100000;                           // unfinished in memory: refused TOO_MANY_JOBS
+  size_t bytes = size_t{1} << 30;                 // held by these: refused TOO_MANY_BYTES
+  size_t window = 10000;                          // pending in memory; the store alone has the rest
   size_t payload = size_t{4} << 20;               // one job's input
   size_t pipeline_yaml = size_t{64} << 10;        // one inline pipeline
   size_t output = size_t{64} << 20;               // of one stage, gathered; more fails the job

@@ -1,9 +1,9 @@
 // Engine: opening the shard. Whatever the store has unfinished goes on where it was, whoever wrote
 // it: this process before a crash, or another one before it.
 //
-// A stage whose output is stored is not run again; whatever was on its way is. There is one such
-// path, and every start takes it. The oldest jobs are taken over before the engine serves, and the
-// rest, of which there may be a million, while it does: questions about one of those wait for it.
+// A stage whose output is stored is not run again; whatever was on its way is. At the start jobs
+// are only counted: they come into memory as those of a full queue do (engine_backlog.cc), so there
+// is one such path, every start takes it, and it takes no longer for a million.
 #include <utility>
 
 #include "services/config/str_cat.h"
@@ -11,9 +11,6 @@
 
 namespace fermata {
 namespace {
-
-constexpr size_t kPage = 1000;
-constexpr size_t kBeforeServing = 10000;
 
 bool is_done(const StageProgress& stage) {
   return stage.state == StageState::kSkipped ||
@@ -38,54 +35,19 @@ bool same_stages(const JobRecord& record, const Plan& plan) {
 }  // namespace
 
 Co<absl::Status> Engine::recover() {
-  ids_.start_above(store_.newest_id());
-  std::string after;
-  while (live_.size() < kBeforeServing && !loaded_.is_set() && !stopping_) {
-    absl::Status status = co_await resume_page(&after);
-    if (!status.ok()) co_return status;
+  const std::string newest = store_.newest_id();
+  ids_.start_above(newest);
+  last_of_earlier_life_ = key_of(newest).value_or(-1);
+  absl::StatusOr<std::vector<StoredLane>> lanes = co_await store_.lanes();
+  if (!lanes.ok()) co_return lanes.status();
+  for (const StoredLane& lane : *lanes) {
+    backlog_.found(lane.queue, lane.jobs);
+    stats_.recovered += lane.jobs;
+    next_due_ = absl::InfinitePast();
   }
-  dispatch();
-  if (!loaded_.is_set()) group_->spawn_named("engine.load", &Engine::load_rest, this, after);
+  group_->spawn_named("engine.refill", &Engine::refill, this);
+  group_->spawn_named("engine.due", &Engine::expire_stored, this);
   co_return absl::OkStatus();
-}
-
-Co<absl::Status> Engine::resume_page(std::string* after) {
-  absl::StatusOr<std::vector<JobView>> jobs = co_await store_.live(*after, kPage);
-  if (!jobs.ok()) co_return jobs.status();
-  // Who stops the engine ends the jobs there are, and no others may come.
-  if (stopping_) co_return absl::OkStatus();
-  for (const JobView& record : *jobs) {
-    // Submitted since the engine serves.
-    if (live_.contains(record->id())) continue;
-    resume(record);
-  }
-  if (jobs->size() < kPage) {
-    loaded_.set();
-  } else {
-    *after = jobs->back()->id();
-  }
-  co_return absl::OkStatus();
-}
-
-Co<absl::Status> Engine::load_rest(std::string after) {
-  // A stopping engine leaves the others where they are.
-  while (!loaded_.is_set() && !stopping_) {
-    absl::Status status = co_await resume_page(&after);
-    if (!status.ok()) co_return status;
-    dispatch();
-    co_await yield_now();
-  }
-  loaded_.set();
-  co_return absl::OkStatus();
-}
-
-Co<JobRef> Engine::find_loaded(std::string id) {
-  const JobRef job = find_live(id);
-  if (job != nullptr || loaded_.is_set()) co_return job;
-  absl::StatusOr<JobView> stored = co_await store_.get(id);
-  if (!stored.ok() || (*stored)->finished()) co_return nullptr;
-  co_await loaded_.wait();
-  co_return find_live(id);
 }
 
 absl::StatusOr<PlanRef> Engine::plan_to_resume(const JobRecord& record) {
@@ -104,29 +66,27 @@ absl::StatusOr<PlanRef> Engine::plan_to_resume(const JobRecord& record) {
               ", so it can neither go on nor begin again; submit it once more"));
 }
 
-void Engine::resume(const JobView& record) {
-  absl::StatusOr<PlanRef> plan = plan_to_resume(*record);
-  if (!plan.ok()) return fail_stored(record, plan.status());
+JobRef Engine::revive(const JobView& record) {
   auto job = std::make_shared<Job>();
   job->spec = record->spec;
-  job->plan = *std::move(plan);
   job->admission = JobAdmission::kAccepted;
   job->stored.set();
   job->detached = true;  // whoever held it is gone; it was accepted, so it runs
-  journal_.resumed(*job, *record);
-  job->bytes = bytes_of(*journal_.view(*job));
+  absl::StatusOr<PlanRef> plan = plan_to_resume(*record);
+  if (plan.ok()) job->plan = *std::move(plan);
+  const bool of_this_life = key_of(record->id()).value_or(-1) > last_of_earlier_life_;
+  journal_.resumed(*job, *record, of_this_life);
+  job->bytes = bytes_of(*journal_.draft(*job));
   admission_.admit_stored(job->bytes);
-  ++stats_.recovered;
-  live_.emplace_hint(live_.end(), job->spec->id, job);
-  if (!job->spec->request_id.empty()) by_request_[job->spec->request_id] = job.get();
-  queue_up(*job);
-  if (record->state != JobState::kCancelling) return;
-  // It was told to stop, and it has: nothing of it runs any more.
-  stop_job(*job, CancelCause::kRequested);
+  live_.emplace(job->spec->id, job);
+  know_request(*job);
+  if (job->plan == nullptr) fail_stored(*job, *record, plan.status());
+  return job;
 }
 
-void Engine::fail_stored(const JobView& record, const absl::Status& why) {
-  auto failed = std::make_shared<JobRecord>(*record);
+void Engine::fail_stored(Job& job, const JobRecord& record, const absl::Status& why) {
+  journal_.set_state(job, JobState::kRunning);  // there is no other way to FAILED
+  auto failed = std::make_shared<JobRecord>(record);
   const std::optional<ErrorDetail> detail = detail_of(why);
   failed->state = JobState::kFailed;
   failed->reason = detail.has_value() ? detail->reason : "PIPELINE_CHANGED";
@@ -134,21 +94,22 @@ void Engine::fail_stored(const JobView& record, const absl::Status& why) {
   failed->error->code = why.code();
   failed->error->message =
       str_cat("cannot be resumed: ", std::string(why.message().data(), why.message().size()));
-  failed->sequence = journal_.sequence_of_this_life(failed->sequence);
+  failed->sequence = job.sequence + 1;
   failed->end_time = clock_.now();
   for (StageProgress& stage : failed->stages) {
     stage.output = nullptr;
     const bool open = stage.state == StageState::kRunning || stage.state == StageState::kWaiting;
     if (open) stage.state = StageState::kCancelled;
   }
-  ++stats_.finished_reasons[failed->reason];
-  group_->spawn_named("store", &Engine::store_failed, this, JobView(std::move(failed)));
+  job.ending = true;
+  group_->spawn_named("store", &Engine::store_failed, this, job.shared_from_this(),
+                      JobView(std::move(failed)));
 }
 
-Co<void> Engine::store_failed(JobView record) {
+Co<void> Engine::store_failed(JobRef job, JobView record) {
   absl::Status stored = co_await commit_final(record);
   // A stopping engine leaves it: the next start fails it again.
-  if (!stored.ok()) --stats_.finished_reasons[record->reason];
+  conclude(*job, stored.ok() ? record : journal_.view(*job));
 }
 
 }  // namespace fermata

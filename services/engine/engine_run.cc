@@ -18,6 +18,12 @@ std::string_view cause_reason(CancelCause cause) {
   return "CANCEL_REQUESTED";
 }
 
+void count_end(PipelineStats& stats, const JobRecord& record) {
+  ++stats.finished[static_cast<size_t>(record.state)];
+  if (record.start_time == absl::InfinitePast()) return;
+  stats.run.observe(absl::ToInt64Nanoseconds(record.end_time - record.start_time));
+}
+
 JobError error_of(absl::StatusCode code, std::string_view message) {
   JobError error;
   error.code = code;
@@ -79,7 +85,7 @@ Co<absl::Status> Engine::serve(TaskGroup& group, Engine* self) {
 void Engine::abandon() {
   group_ = nullptr;
   draining_ = stopping_ = true;
-  loaded_.set();
+  backlog_.clear();
   // Only after run() was cancelled from outside: nobody will finish these any more.
   while (!live_.empty()) {
     const JobRef job = live_.begin()->second;
@@ -96,6 +102,10 @@ void Engine::abandon() {
 void Engine::queue_up(Job& job) {
   pending_.push(job);
   job.view = nullptr;
+  watch_deadline(job);
+}
+
+void Engine::watch_deadline(const Job& job) {
   if (job.spec->deadline != absl::InfiniteFuture()) {
     const auto [at, fresh] = deadlines_.emplace(job.spec->deadline, job.spec->id);
     if (at == deadlines_.begin()) deadlines_changed_.set();
@@ -113,6 +123,7 @@ void Engine::dispatch() {
   if (group_ == nullptr || group_->cancelled()) return;
   while (running_ < limits_.running && !pending_.empty()) {
     Job& job = *pending_.pop();
+    note_room(job.spec->queue);
     if (job.spec->deadline != absl::InfiniteFuture()) {
       deadlines_.erase({job.spec->deadline, job.spec->id});
     }
@@ -217,22 +228,25 @@ std::shared_ptr<const JobRecord> Engine::final_record(const Job& job, Ending end
 void Engine::conclude(Job& job, JobView record) {
   const JobRef keep = job.shared_from_this();
   if (record->finished()) {
-    PipelineStats& stats = *job.plan->stats;
-    ++stats.finished[static_cast<size_t>(record->state)];
     if (!record->reason.empty()) ++stats_.finished_reasons[record->reason];
-    if (record->start_time != absl::InfinitePast()) {
-      stats.run.observe(absl::ToInt64Nanoseconds(record->end_time - record->start_time));
-    }
+    if (job.plan != nullptr) count_end(*job.plan->stats, *record);
+    if (asked_) left_.insert(record->id());
   }
   journal_.ended(job, std::move(record));
-  if (!job.spec->request_id.empty()) by_request_.erase(job.spec->request_id);
+  backlog_.ended(job);
+  job.ended.set();
+  left_memory(job);
+}
+
+void Engine::left_memory(const Job& job) {
+  const std::string& request_id = job.spec->request_id;
+  const auto by_request = by_request_.find(request_id);
+  if (by_request != by_request_.end() && by_request->second == &job) by_request_.erase(by_request);
   live_.erase(job.spec->id);
   admission_.release(job.bytes);
-  job.ended.set();
-  if (live_.empty()) {
-    emptied_.set();
-    emptied_.clear();
-  }
+  if (!live_.empty()) return;
+  emptied_.set();
+  emptied_.clear();
 }
 
 Co<void> Engine::expire_pending() {
@@ -247,17 +261,24 @@ Co<void> Engine::expire_pending() {
       absl::Status changed = co_await timeout_at(deadline, deadlines_changed_.wait());
       continue;
     }
-    Ending ending;
-    ending.state = JobState::kExpired;
-    ending.reason = "TIMED_OUT_PENDING";
-    ending.error = error_of(absl::StatusCode::kDeadlineExceeded,
-                            "the job's timeout passed before its turn came");
-    end_pending(*live_.find(id)->second, std::move(ending));
+    end_pending(*live_.find(id)->second, expired());
   }
 }
 
+Engine::Ending Engine::expired() {
+  Ending ending;
+  ending.state = JobState::kExpired;
+  ending.reason = "TIMED_OUT_PENDING";
+  ending.error = error_of(absl::StatusCode::kDeadlineExceeded,
+                          "the job's timeout passed before its turn came");
+  return ending;
+}
+
 void Engine::unqueue(Job& job) {
-  pending_.remove(job);
+  if (job.queued) {
+    pending_.remove(job);
+    note_room(job.spec->queue);
+  }
   if (job.spec->deadline != absl::InfiniteFuture()) {
     deadlines_.erase({job.spec->deadline, job.spec->id});
   }
@@ -272,7 +293,7 @@ void Engine::end_pending(Job& job, Ending ending) {
 void Engine::end_for_stop(Job& job) {
   if (!store_.keeps(*job.spec)) return stop_job(job, CancelCause::kShutdown);
   if (job.ending || job.cancel_cause.has_value()) return;
-  if (job.queued) {
+  if (job.queued || job.parked) {
     unqueue(job);
     conclude(job, journal_.view(job));
     return;
@@ -284,7 +305,7 @@ void Engine::end_for_stop(Job& job) {
 void Engine::stop_job(Job& job, CancelCause cause) {
   if (job.ending || job.cancel_cause.has_value()) return;
   job.cancel_cause = cause;
-  if (job.queued) {
+  if (job.queued || job.parked) {
     Ending ending;
     ending.state = JobState::kCancelled;
     ending.reason = cause_reason(cause);

@@ -45,9 +45,10 @@ struct EngineStats {
   uint64_t submitted = 0;                              // accepted
   std::map<std::string, uint64_t> refused;             // by error reason
   std::map<std::string, uint64_t> finished_reasons;    // by JobRecord.reason, final
-  uint64_t recovered = 0;                              // taken over from the store at start
-  uint64_t store_failures = 0;                         // commits that were refused
-  bool store_healthy = true;                           // the last commit went well
+  size_t in_store = 0;          // of the pending ones, those that only the store has
+  uint64_t recovered = 0;       // unfinished in the store at start
+  uint64_t store_failures = 0;  // commits that were refused, reads of waiting jobs that failed
+  bool store_healthy = true;    // the last of these went well
   bool draining = false;
   int64_t watchers = 0;
   int64_t waiters = 0;

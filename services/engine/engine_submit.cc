@@ -46,7 +46,7 @@ Co<absl::StatusOr<JobView>> Engine::submit_and_wait(SubmitRequest request, bool 
   if (!view.ok()) co_return view;
   if (job->admission == JobAdmission::kDuplicate) {
     if ((*view)->finished()) co_return view;
-    // The job of an earlier life of the server, which is still being taken over.
+    // It waits in the store.
     std::string id = (*view)->id();
     co_return co_await wait(std::move(id), absl::InfiniteFuture());
   }
@@ -117,8 +117,15 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, PlanRef pl
   if (job->plan->needs_input) job->input = *std::move(input);
   journal_.created(*job);
   live_.emplace_hint(live_.end(), job->spec->id, job);
-  if (!job->spec->request_id.empty()) by_request_[job->spec->request_id] = job.get();
+  know_request(*job);
   return Taken{std::move(job), true};
+}
+
+void Engine::know_request(Job& job) {
+  if (job.spec->request_id.empty()) return;
+  // The key is the text of its own job, not of an earlier one that is being refused.
+  by_request_.erase(job.spec->request_id);
+  by_request_.emplace(job.spec->request_id, &job);
 }
 
 Co<absl::StatusOr<JobView>> Engine::admitted(JobRef job, bool fresh) {
@@ -149,7 +156,8 @@ Co<void> Engine::store_new(JobRef job) {
     if (*earlier != nullptr) {
       refuse(*job, absl::OkStatus());
       job->admission = JobAdmission::kDuplicate;
-      job->duplicate = *std::move(earlier);
+      const JobRef known = find_live((*earlier)->id());
+      job->duplicate = known != nullptr ? journal_.view(*known) : Journal::as_waiting(*earlier);
       co_return;
     }
   }
@@ -175,7 +183,7 @@ void Engine::accept(Job& job) {
   ++stats_.submitted;
   ++job.plan->stats->submitted;
   job.stored.set();
-  enqueue(job);
+  place(job);
 }
 
 void Engine::refuse(Job& job, absl::Status why) {
@@ -183,14 +191,8 @@ void Engine::refuse(Job& job, absl::Status why) {
   job.admission = JobAdmission::kRefused;
   job.refusal = std::move(why);
   journal_.refused(job);
-  if (!job.spec->request_id.empty()) by_request_.erase(job.spec->request_id);
-  live_.erase(job.spec->id);
-  admission_.release(job.bytes);
   job.stored.set();
-  if (live_.empty()) {
-    emptied_.set();
-    emptied_.clear();
-  }
+  left_memory(job);
 }
 
 }  // namespace fermata

@@ -2,12 +2,14 @@
 // JobRecords, made by Journal when somebody asks.
 //
 // fields                         valid while          changed by
-// spec, plan                     always               nobody
+// spec, plan                     always               nobody; a stored job that cannot go on
+//                                                     has no plan, only its end
 // state … stages, sequence       always               Journal only
 // admission, refusal, duplicate  until `stored`       Engine's submit
 // input                          PENDING, RUNNING     submit; dropped when the job has to wait
 // scope                          its stages run       Engine::run_job
 // lane hook                      it is in a queue     PendingQueue
+// parked                         PENDING              Backlog
 //
 // Owned by the engine's table and by coroutines that wait for it. Loop thread only.
 #pragma once
@@ -63,6 +65,8 @@ struct Job : std::enable_shared_from_this<Job> {
   Job* previous = nullptr;
   Job* next = nullptr;
   bool queued = false;
+  // Backlog's: pending, and its turn comes from the store.
+  bool parked = false;
 };
 using JobRef = std::shared_ptr<Job>;
 

@@ -20,33 +20,64 @@ JobEvent finished_event(const JobView& record) {
   return event;
 }
 
+// It is not run again.
+bool is_done(const StageProgress& stage) {
+  return stage.state == StageState::kSkipped ||
+         (stage.state == StageState::kSucceeded && stage.output != nullptr);
+}
+
 }  // namespace
 
 void Journal::created(Job& job) {
-  const std::vector<PipelineStage>& stages = job.plan->pipeline->stages;
-  job.stages.resize(stages.size());
-  for (size_t i = 0; i < stages.size(); ++i) job.stages[i].name = stages[i].name;
+  if (job.plan != nullptr) {
+    const std::vector<PipelineStage>& stages = job.plan->pipeline->stages;
+    job.stages.resize(stages.size());
+    for (size_t i = 0; i < stages.size(); ++i) job.stages[i].name = stages[i].name;
+  }
   check_transition(job.state, JobState::kPending);
   job.state = JobState::kPending;
   job.sequence = 1;
   ++stats_.jobs[static_cast<size_t>(job.state)];
 }
 
-int64_t Journal::sequence_of_this_life(int64_t stored) const {
+int64_t Journal::sequence_of_this_life(int64_t stored) {
   constexpr int64_t kInAMillisecond = 4096;
-  return std::max(stored + kInAMillisecond, absl::ToUnixMillis(clock_.now()) * kInAMillisecond);
+  const int64_t time = absl::ToUnixMillis(clock_.now()) * kInAMillisecond;
+  // A job may leave memory and come back: not below what was told of it before.
+  sequence_of_a_life_ = std::max({sequence_of_a_life_, stored + kInAMillisecond, time});
+  return sequence_of_a_life_;
 }
 
-void Journal::resumed(Job& job, const JobRecord& record) {
+void Journal::resumed(Job& job, const JobRecord& record, bool of_this_life) {
   created(job);
-  job.sequence = sequence_of_this_life(record.sequence);
+  job.sequence = of_this_life ? record.sequence : sequence_of_this_life(record.sequence);
   job.start_time = record.start_time;
   for (size_t i = 0; i < job.stages.size() && i < record.stages.size(); ++i) {
     const StageProgress& stored = record.stages[i];
-    const bool done = stored.state == StageState::kSkipped ||
-                      (stored.state == StageState::kSucceeded && stored.output != nullptr);
-    if (done && stored.name == job.stages[i].name) job.stages[i] = stored;
+    if (is_done(stored) && stored.name == job.stages[i].name) job.stages[i] = stored;
   }
+}
+
+JobView Journal::as_waiting(JobView stored) {
+  if (stored->finished() || stored->state == JobState::kPending) return stored;
+  auto waiting = std::make_shared<JobRecord>(*stored);
+  if (waiting->state != JobState::kCancelling) {
+    waiting->state = JobState::kPending;
+    waiting->reason.clear();
+  }
+  for (StageProgress& stage : waiting->stages) {
+    if (is_done(stage)) continue;
+    StageProgress fresh;
+    fresh.name = stage.name;
+    stage = std::move(fresh);
+  }
+  return waiting;
+}
+
+void Journal::forgotten(Job& job) {
+  FERMATA_CHECK(job.state == JobState::kPending, "a job that goes on was forgotten");
+  --stats_.jobs[static_cast<size_t>(job.state)];
+  job.log = nullptr;
 }
 
 void Journal::refused(Job& job) {

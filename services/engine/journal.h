@@ -31,13 +31,17 @@ class Journal {
   // any earlier life have seen, also of lives that wrote nothing. It counts the time, 4096 to a
   // millisecond, since nothing else is known to have grown; where the clock has not, it goes on by
   // as much. Below 2^53 until 2039, which JavaScript can hold.
-  int64_t sequence_of_this_life(int64_t stored) const;
+  int64_t sequence_of_this_life(int64_t stored);
 
   // A fresh job: its first state, PENDING, is event 1.
   void created(Job& job);
-  // A job of an earlier life, as the store last saw it: PENDING again, what its stages gave is
-  // kept.
-  void resumed(Job& job, const JobRecord& record);
+  // A job as the store last saw it: PENDING again, what its stages gave is kept. `of_this_life`: it
+  // was accepted by this engine, which has told nobody anything of it since.
+  void resumed(Job& job, const JobRecord& record, bool of_this_life);
+  // What others see of such a job while it is not in memory.
+  static JobView as_waiting(JobView stored);
+  // The job is only in the store again, PENDING as it is there.
+  void forgotten(Job& job);
   // To a state that is not final; for those see ended().
   void set_state(Job& job, JobState state, std::string_view reason = "");
   // The job is gone from the engine: `record` is final, or the last one if the engine stopped.
@@ -74,6 +78,7 @@ class Journal {
   const Clock& clock_;
   const EngineLimits& limits_;
   EngineStats& stats_;
+  int64_t sequence_of_a_life_ = 0;  // the highest that was given to a job of an earlier one
   std::shared_ptr<int64_t> readers_ = std::make_shared<int64_t>(0);
 };
 

@@ -12,12 +12,26 @@ void PendingQueue::push(Job& job) {
   const auto [at, fresh] = lanes_.try_emplace(job.spec->queue);
   if (fresh) at->second.turn = turns_.insert(turns_.end(), job.spec->queue);
   Level& level = at->second.levels[job.spec->priority];
+  // The newest comes last, but for a few whose way into the store took longer.
+  Job* before = level.last;
+  while (before != nullptr && before->spec->id > job.spec->id) before = before->previous;
   job.queued = true;
-  job.next = nullptr;
-  job.previous = level.last;
-  (level.last == nullptr ? level.first : level.last->next) = &job;
-  level.last = &job;
+  job.previous = before;
+  job.next = before == nullptr ? level.first : before->next;
+  (before == nullptr ? level.first : before->next) = &job;
+  (job.next == nullptr ? level.last : job.next->previous) = &job;
+  ++at->second.size;
   ++size_;
+}
+
+size_t PendingQueue::size_of(const std::string& queue) const {
+  const auto lane = lanes_.find(queue);
+  return lane == lanes_.end() ? 0 : lane->second.size;
+}
+
+Job* PendingQueue::last(const std::string& queue) const {
+  const auto lane = lanes_.find(queue);
+  return lane == lanes_.end() ? nullptr : lane->second.levels.rbegin()->second.last;
 }
 
 Job* PendingQueue::pop() {
@@ -40,6 +54,7 @@ void PendingQueue::unlink(std::map<std::string, Lane>::iterator lane, Job& job) 
   (job.next == nullptr ? level->second.last : job.next->previous) = job.previous;
   job.previous = job.next = nullptr;
   job.queued = false;
+  --lane->second.size;
   --size_;
   if (level->second.first != nullptr) return;
   lane->second.levels.erase(level);

@@ -1,9 +1,8 @@
 // PendingQueue: jobs that wait for their turn.
 //
 //   lane "default"   priority 5: job job      lanes take turns, so a full one cannot starve
-//   another;
-//                    priority 0: job job job  within a lane the highest priority goes first, and
-//   lane "reports"   priority 0: job          equals in order of arrival
+//                    priority 0: job job job  another; within a lane the highest priority goes
+//   lane "reports"   priority 0: job          first, and equals by age: their ids ascend
 //
 // Intrusive: a job leaves from the middle (cancelled, expired) in constant time and nothing is
 // allocated per job. Bounded by Admission, which counts its jobs. Does not own them. Loop thread
@@ -29,6 +28,10 @@ class PendingQueue {
   void remove(Job& job);
 
   size_t size() const { return size_; }
+  size_t lanes() const { return lanes_.size(); }
+  size_t size_of(const std::string& queue) const;
+  // The one of the queue whose turn comes last; null when there is none.
+  Job* last(const std::string& queue) const;
   bool empty() const { return size_ == 0; }
   // When the job that waits longest was accepted; infinite future when none waits.
   absl::Time oldest() const;
@@ -40,6 +43,7 @@ class PendingQueue {
   };
   struct Lane {
     std::map<int32_t, Level, std::greater<>> levels;
+    size_t size = 0;
     std::list<std::string>::iterator turn;
   };
 

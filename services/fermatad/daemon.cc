@@ -67,6 +67,7 @@ EngineLimits engine_limits(const Config& config) {
   EngineLimits limits;
   limits.jobs = static_cast<size_t>(config.limits.jobs);
   limits.bytes = config.limits.bytes;
+  limits.window = static_cast<size_t>(config.limits.window);
   limits.payload = config.limits.payload;
   limits.fan_out = static_cast<size_t>(config.limits.fan_out);
   limits.running = static_cast<size_t>(config.limits.running);
@@ -235,9 +236,9 @@ Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready rea
   group.spawn_named("plugins", &Daemon::run_plugins, std::ref(daemon));
   Task<void> engine = group.spawn_named("engine", &Daemon::run_engine, std::ref(daemon));
   group.spawn_named("server", &Daemon::run_server, std::ref(daemon));
-  co_await daemon.engine_->serving();  // it has taken over what the store had
+  co_await daemon.engine_->serving();  // it knows what the store has
   const uint64_t recovered = daemon.engine_->stats().recovered;
-  if (recovered > 0) log_info(str_cat("resumed ", recovered, " jobs from the store"));
+  if (recovered > 0) log_info(str_cat(recovered, " jobs of the store go on"));
   group.spawn_named("store.health", &Daemon::watch_store, std::ref(daemon));
   if (daemon.folder_events_ != nullptr) {
     group.spawn_named("plugins.watch", &Daemon::watch_folder, std::ref(daemon));

@@ -118,11 +118,13 @@ void add_engine_metrics(const EngineStats& stats, absl::Time now, Families& out)
     out.gauge("fermata_jobs", "Unfinished jobs, by state.", {{"state", kJobStateNames[i]}},
               static_cast<double>(stats.jobs[i]));
   }
-  out.gauge("fermata_jobs_held_bytes", "Payloads and results held by unfinished jobs.", {},
+  out.gauge("fermata_jobs_in_store", "Of the pending jobs, those that only the store has.", {},
+            static_cast<double>(stats.in_store));
+  out.gauge("fermata_jobs_held_bytes", "Payloads and results of unfinished jobs in memory.", {},
             static_cast<double>(stats.bytes));
   const bool waiting = stats.oldest_pending != absl::InfiniteFuture();
   out.gauge("fermata_queue_oldest_age_seconds",
-            "How long the job that waits longest has waited; 0 when none waits.", {},
+            "How long the job in memory that waits longest has waited; 0 when none waits.", {},
             waiting ? absl::ToDoubleSeconds(now - stats.oldest_pending) : 0);
   for (const auto& [pipeline, numbers] : stats.pipelines) {
     add_pipeline_metrics(pipeline, numbers, out);
@@ -145,9 +147,11 @@ void add_engine_metrics(const EngineStats& stats, absl::Time now, Families& out)
             static_cast<double>(stats.waiters));
   out.gauge("fermata_draining", "1 while the server lets its last jobs end, else 0.", {},
             stats.draining ? 1 : 0);
-  out.gauge("fermata_store_healthy", "1 while the last commit went well, else 0.", {},
+  out.gauge("fermata_store_healthy",
+            "1 while the last commit and the last look for waiting jobs went well, else 0.", {},
             stats.store_healthy ? 1 : 0);
-  out.counter("fermata_store_failures_total", "Commits that the store refused.", {},
+  out.counter("fermata_store_failures_total",
+              "Commits that the store refused, and looks for waiting jobs that failed.", {},
               static_cast<double>(stats.store_failures));
 }
 

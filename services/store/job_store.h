@@ -25,6 +25,7 @@
 #include "services/async/co.h"
 #include "services/metrics/counters.h"
 #include "services/store/job_record.h"
+#include "services/store/lane.h"
 
 namespace fermata {
 
@@ -98,9 +99,20 @@ class JobStore {
   virtual Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
                                                     size_t limit) = 0;
 
-  // Unfinished jobs above the id `after`, oldest first, at most `limit`: what opening a shard
-  // reads.
-  virtual Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) = 0;
+  // Likewise of unfinished jobs, as they were last committed.
+  virtual Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                                      size_t limit) = 0;
+
+  // How many unfinished jobs there are, by queue: what opening a shard reads.
+  virtual Co<absl::StatusOr<std::vector<StoredLane>>> lanes() = 0;
+
+  // Unfinished jobs of a queue from the place `from` on (nothing: from the first), at most `limit`,
+  // and no more once they have `bytes` together. Damaged ones are left out.
+  virtual Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from,
+                                            size_t limit, size_t bytes) = 0;
+
+  // Unfinished jobs behind the place `after` whose deadline is not later than `until`.
+  virtual Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) = 0;
 
   // Forgets a finished job. NOT_FOUND; FAILED_PRECONDITION when it has not finished.
   virtual Co<absl::Status> remove(std::string id) = 0;

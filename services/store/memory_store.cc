@@ -1,6 +1,8 @@
 #include "services/store/memory_store.h"
 
+#include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "services/async/check.h"
@@ -90,28 +92,77 @@ Co<absl::StatusOr<JobView>> MemoryStore::find_request(std::string request_id) {
   co_return found->second->record;
 }
 
-Co<absl::StatusOr<JobPage>> MemoryStore::list_finished(JobFilter filter, std::string before,
-                                                       size_t limit) {
-  evict();
-  const ById& finished = by_id_[true];
-  auto at = before.empty() ? finished.end() : finished.lower_bound(before);
+JobPage MemoryStore::list(const ById& jobs, const JobFilter& filter, const std::string& before,
+                          size_t limit) {
+  auto at = before.empty() ? jobs.end() : jobs.lower_bound(before);
   JobPage page;
-  for (size_t searched = 0; at != finished.begin() && page.jobs.size() < limit; ++searched) {
+  for (size_t searched = 0; at != jobs.begin() && page.jobs.size() < limit; ++searched) {
     if (searched == kSearchMax) break;
     --at;
     if (filter.matches(*at->second->record)) page.jobs.push_back(at->second->record);
   }
-  if (at != finished.begin()) page.next_page_token = at == finished.end() ? before : at->first;
+  if (at != jobs.begin()) page.next_page_token = at == jobs.end() ? before : at->first;
+  return page;
+}
+
+Co<absl::StatusOr<JobPage>> MemoryStore::list_finished(JobFilter filter, std::string before,
+                                                       size_t limit) {
+  evict();
+  co_return list(by_id_[true], filter, before, limit);
+}
+
+Co<absl::StatusOr<JobPage>> MemoryStore::list_unfinished(JobFilter filter, std::string before,
+                                                         size_t limit) {
+  co_return list(by_id_[false], filter, before, limit);
+}
+
+Co<absl::StatusOr<std::vector<StoredLane>>> MemoryStore::lanes() {
+  std::map<std::string, size_t> jobs;
+  for (const auto& [id, row] : by_id_[false]) ++jobs[row->spec->queue];
+  std::vector<StoredLane> lanes;
+  for (const auto& [queue, count] : jobs) lanes.push_back({queue, count});
+  co_return lanes;
+}
+
+// What nobody asks of a store that keeps nothing is answered the plain way: it is the model.
+Co<absl::StatusOr<LanePage>> MemoryStore::lane(std::string queue, std::optional<LanePlace> from,
+                                               size_t limit, size_t bytes) {
+  std::vector<JobView> all;
+  for (const auto& [id, row] : by_id_[false]) {
+    if (row->spec->queue != queue) continue;
+    if (!from.has_value() || !from->is_after(*row->spec)) all.push_back(row->record);
+  }
+  std::sort(all.begin(), all.end(), [](const JobView& a, const JobView& b) {
+    return LanePlace::of(*b->spec).is_after(*a->spec);
+  });
+  LanePage page;
+  size_t taken = 0;
+  for (JobView& job : all) {
+    page.more = page.jobs.size() == limit || taken >= bytes;
+    if (page.more) break;
+    taken += bytes_of(*job);
+    page.jobs.push_back(std::move(job));
+  }
   co_return page;
 }
 
-Co<absl::StatusOr<std::vector<JobView>>> MemoryStore::live(std::string after, size_t limit) {
-  const ById& live = by_id_[false];
-  std::vector<JobView> found;
-  for (auto at = live.upper_bound(after); at != live.end() && found.size() < limit; ++at) {
-    found.push_back(at->second->record);
+Co<absl::StatusOr<DuePage>> MemoryStore::due(absl::Time until, DuePlace after, size_t limit) {
+  std::map<std::pair<absl::Time, std::string>, JobView> all;
+  for (const auto& [id, row] : by_id_[false]) {
+    if (row->spec->deadline == absl::InfiniteFuture()) continue;
+    all[{row->spec->deadline, row->spec->id}] = row->record;
   }
-  co_return found;
+  DuePage page;
+  for (auto at = all.upper_bound({after.deadline, after.id}); at != all.end(); ++at) {
+    if (at->first.first > until) {
+      page.next = at->first.first;
+      break;
+    }
+    page.more = page.jobs.size() == limit;
+    if (page.more) break;
+    page.jobs.push_back(at->second);
+  }
+  co_return page;
 }
 
 Co<absl::Status> MemoryStore::remove(std::string id) {

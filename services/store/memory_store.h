@@ -33,7 +33,12 @@ class MemoryStore final : public JobStore {
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override;
   Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
                                             size_t limit) override;
-  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override;
+  Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                              size_t limit) override;
+  Co<absl::StatusOr<std::vector<StoredLane>>> lanes() override;
+  Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                    size_t bytes) override;
+  Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
   bool keeps(const JobSpec& spec) const override { return false; }
   std::string newest_id() const override { return ""; }
@@ -47,7 +52,7 @@ class MemoryStore final : public JobStore {
     std::list<Row*>::iterator finish_turn;  // valid when finished
   };
   using ById = absl::btree_map<std::string_view, Row*>;
-
+  JobPage list(const ById& jobs, const JobFilter& filter, const std::string& before, size_t limit);
   void put(JobView record);
   void finish(Row& row);
   void forget(Row& row);

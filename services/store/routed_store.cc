@@ -1,7 +1,5 @@
 #include "services/store/routed_store.h"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace fermata {
@@ -46,17 +44,28 @@ Co<absl::StatusOr<JobPage>> RoutedStore::list_finished(JobFilter filter, std::st
   co_return merge_pages(*std::move(passing), *std::move(lasting), limit);
 }
 
-Co<absl::StatusOr<std::vector<JobView>>> RoutedStore::live(std::string after, size_t limit) {
-  absl::StatusOr<std::vector<JobView>> passing = co_await memory_.live(after, limit);
+Co<absl::StatusOr<JobPage>> RoutedStore::list_unfinished(JobFilter filter, std::string before,
+                                                         size_t limit) {
+  absl::StatusOr<JobPage> passing = co_await memory_.list_unfinished(filter, before, limit);
   if (!passing.ok()) co_return passing;
-  absl::StatusOr<std::vector<JobView>> lasting = co_await lasting_.live(std::move(after), limit);
+  absl::StatusOr<JobPage> lasting =
+      co_await lasting_.list_unfinished(std::move(filter), std::move(before), limit);
   if (!lasting.ok()) co_return lasting;
-  std::vector<JobView> jobs;
-  std::merge(passing->begin(), passing->end(), lasting->begin(), lasting->end(),
-             std::back_inserter(jobs),
-             [](const JobView& a, const JobView& b) { return a->id() < b->id(); });
-  if (jobs.size() > limit) jobs.resize(limit);
-  co_return jobs;
+  co_return merge_pages(*std::move(passing), *std::move(lasting), limit);
+}
+
+// Jobs of memory queues are in the memory of whoever runs them; nobody reads them back.
+Co<absl::StatusOr<std::vector<StoredLane>>> RoutedStore::lanes() {
+  co_return co_await lasting_.lanes();
+}
+
+Co<absl::StatusOr<LanePage>> RoutedStore::lane(std::string queue, std::optional<LanePlace> from,
+                                               size_t limit, size_t bytes) {
+  co_return co_await lasting_.lane(std::move(queue), std::move(from), limit, bytes);
+}
+
+Co<absl::StatusOr<DuePage>> RoutedStore::due(absl::Time until, DuePlace after, size_t limit) {
+  co_return co_await lasting_.due(until, std::move(after), limit);
 }
 
 Co<absl::Status> RoutedStore::remove(std::string id) {

@@ -19,6 +19,7 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.metrics, defaults.metrics);
   EXPECT_EQ(config.limits.jobs, defaults.limits.jobs);
   EXPECT_EQ(config.limits.bytes, defaults.limits.bytes);
+  EXPECT_EQ(config.limits.window, defaults.limits.window);
   EXPECT_EQ(config.limits.payload, defaults.limits.payload);
   EXPECT_EQ(config.limits.fan_out, defaults.limits.fan_out);
   EXPECT_EQ(config.limits.running, defaults.limits.running);
@@ -85,7 +86,7 @@ listen: unix:/run/fermata.sock
 metrics: ""
 plugins: { folder: /p, config: { http: { max_body: 8MiB, n: [1, true] }, file: } }
 pipelines: { folder: q }
-limits: { jobs: 1, bytes: 2MiB, payload: 1KiB, fan_out: 3, running: 4 }
+limits: { jobs: 1, bytes: 2MiB, window: 6, payload: 1KiB, fan_out: 3, running: 4 }
 retention: { jobs: 5, bytes: 6KiB, age: 7s }
 store: { directory: s, bytes: 5MiB, durability: relaxed }
 queues: { a: { durability: memory }, b: { durability: durable }, c: }
@@ -103,6 +104,7 @@ offload_threads: 2
   EXPECT_EQ(config->pipelines_folder, "q");
   EXPECT_EQ(config->limits.payload, 1024u);
   EXPECT_EQ(config->limits.running, 4);
+  EXPECT_EQ(config->limits.window, 6);
   EXPECT_EQ(config->retention.age, absl::Seconds(7));
   EXPECT_EQ(config->store.directory, "s");
   EXPECT_EQ(config->store.bytes, 5u << 20);

@@ -18,6 +18,11 @@ class Kill(unittest.TestCase):
         self.assertEqual(report.kills, 15)
         self.assertGreater(report.jobs, 15)
 
+    def test_nor_when_most_of_what_waits_is_in_the_store_alone(self):
+        report = run_kills(kills=10, seed=21, config="limits: { running: 2, window: 1 }\n")
+        self.assertEqual(report.violations, [])
+        self.assertEqual(report.kills, 10)
+
 
 class Checker(unittest.TestCase):
     """The checker itself: each rule is broken once."""

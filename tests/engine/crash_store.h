@@ -47,8 +47,17 @@ class CrashStore final : public JobStore {
                                             size_t limit) override {
     return kept_.list_finished(std::move(filter), std::move(before), limit);
   }
-  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override {
-    return kept_.live(std::move(after), limit);
+  Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                              size_t limit) override {
+    return kept_.list_unfinished(std::move(filter), std::move(before), limit);
+  }
+  Co<absl::StatusOr<std::vector<StoredLane>>> lanes() override { return kept_.lanes(); }
+  Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                    size_t bytes) override {
+    return kept_.lane(std::move(queue), std::move(from), limit, bytes);
+  }
+  Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override {
+    return kept_.due(until, std::move(after), limit);
   }
   Co<absl::Status> remove(std::string id) override { return kept_.remove(std::move(id)); }
   bool keeps(const JobSpec& spec) const override { return true; }

@@ -13,7 +13,7 @@ namespace {
 
 std::unique_ptr<Job> make_job(std::string queue, int priority, int arrival) {
   auto spec = std::make_shared<JobSpec>();
-  spec->id = std::to_string(arrival);
+  spec->id = std::to_string(100000 + arrival);
   spec->queue = std::move(queue);
   spec->priority = priority;
   spec->create_time = absl::FromUnixSeconds(arrival);
@@ -22,10 +22,14 @@ std::unique_ptr<Job> make_job(std::string queue, int priority, int arrival) {
   return job;
 }
 
-TEST(PendingQueue, HigherPriorityGoesFirstAndEqualsInOrderOfArrival) {
+TEST(PendingQueue, HigherPriorityGoesFirstAndEqualsByAge) {
   auto low = make_job("q", 0, 1), first = make_job("q", 5, 2), second = make_job("q", 5, 3);
   PendingQueue queue;
-  for (Job* job : {low.get(), first.get(), second.get()}) queue.push(*job);
+  // Whatever the order in which the store has let them in.
+  for (Job* job : {low.get(), second.get(), first.get()}) queue.push(*job);
+  EXPECT_EQ(queue.size_of("q"), 3u);
+  EXPECT_EQ(queue.last("q"), low.get());
+  EXPECT_EQ(queue.last("p"), nullptr);
   EXPECT_EQ(queue.pop(), first.get());
   EXPECT_EQ(queue.pop(), second.get());
   EXPECT_EQ(queue.pop(), low.get());
@@ -55,7 +59,7 @@ TEST(PendingQueue, OldestIsTheJobThatWaitsLongestInAnyLane) {
 
 // The plain model: a vector, and the rules read off the header.
 struct Model {
-  std::vector<Job*> jobs;          // in order of arrival
+  std::vector<Job*> jobs;
   std::vector<std::string> turns;  // lanes, next to be served first
 
   void push(Job& job) {
@@ -71,11 +75,25 @@ struct Model {
     Job* best = nullptr;
     for (Job* job : jobs) {
       if (job->spec->queue != lane) continue;
-      if (best == nullptr || job->spec->priority > best->spec->priority) best = job;
+      if (best == nullptr || before(*job, *best)) best = job;
     }
     turns.push_back(lane);
     take(*best);
     return best;
+  }
+  static bool before(const Job& a, const Job& b) {
+    if (a.spec->priority != b.spec->priority) return a.spec->priority > b.spec->priority;
+    return a.spec->id < b.spec->id;
+  }
+  // How many there are in a queue, and the last of them.
+  std::pair<size_t, Job*> lane(const std::string& queue) const {
+    std::pair<size_t, Job*> found = {0, nullptr};
+    for (Job* job : jobs) {
+      if (job->spec->queue != queue) continue;
+      ++found.first;
+      if (found.second == nullptr || before(*found.second, *job)) found.second = job;
+    }
+    return found;
   }
   void take(Job& job) {
     jobs.erase(std::find(jobs.begin(), jobs.end(), &job));
@@ -95,9 +113,9 @@ TEST(PendingQueue, DoesWhatThePlainModelDoes) {
     for (int step = 0; step < 300; ++step) {
       const uint64_t choice = random() % 10;
       if (choice < 5) {
-        Job& job =
-            *jobs.emplace_back(make_job(std::string(1, static_cast<char>('a' + random() % 3)),
-                                        static_cast<int>(random() % 3), step));
+        Job& job = *jobs.emplace_back(make_job(
+            std::string(1, static_cast<char>('a' + random() % 3)), static_cast<int>(random() % 3),
+            step * 10 + 17 * static_cast<int>(random() % 3)));
         queue.push(job);
         model.push(job);
       } else if (choice < 8) {
@@ -108,6 +126,10 @@ TEST(PendingQueue, DoesWhatThePlainModelDoes) {
         model.take(job);
       }
       ASSERT_EQ(queue.size(), model.jobs.size());
+      for (const std::string lane : {"a", "b"}) {
+        ASSERT_EQ(queue.size_of(lane), model.lane(lane).first);
+        ASSERT_EQ(queue.last(lane), model.lane(lane).second);
+      }
     }
   }
 }

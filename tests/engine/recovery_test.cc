@@ -112,8 +112,9 @@ StageWorld live(World& world, CrashStore& store, Client client, uint64_t seed,
 
 // Keys of stages whose output the store has.
 Co<absl::Status> stored_outputs(World* world, std::vector<std::string>* keys) {
-  std::vector<JobView> live = co_await Try(world->kept.live("", 100));
-  for (const JobView& job : live) {
+  constexpr size_t kMuch = size_t{1} << 30;
+  LanePage live = co_await Try(world->kept.lane("default", std::nullopt, 100, kMuch));
+  for (const JobView& job : live.jobs) {
     for (const StageProgress& stage : job->stages) {
       if (stage.output == nullptr) continue;
       keys->push_back(stage.name + "-" + job->spec->request_id.substr(1));

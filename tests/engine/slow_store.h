@@ -1,5 +1,5 @@
 // SlowStore: a store that takes its time and can be told to fail, in front of another one. Stands
-// for a durable store: the engine must not care.
+// for a durable store, also in keeping what it has when `durable`.
 #pragma once
 
 #include <string>
@@ -20,6 +20,10 @@ class SlowStore final : public JobStore {
   bool failing = false;                           // every commit fails
   std::vector<JobView> committed;                 // in order, when `recording`
   bool recording = false;
+  bool durable = false;
+  absl::Duration read_latency = absl::ZeroDuration();  // before and after the moment that is read
+  bool failing_reads = false;
+  int reads = 0;  // of what waits
 
   Co<absl::Status> commit(std::vector<JobView> batch) override {
     // A commit is not interrupted: shielded, as a real one would be.
@@ -31,7 +35,12 @@ class SlowStore final : public JobStore {
     if (recording) committed.insert(committed.end(), batch.begin(), batch.end());
     co_return co_await inner_.commit(std::move(batch));
   }
-  Co<absl::StatusOr<JobView>> get(std::string id) override { return inner_.get(std::move(id)); }
+  Co<absl::StatusOr<JobView>> get(std::string id) override {
+    co_await read();
+    absl::StatusOr<JobView> job = co_await inner_.get(std::move(id));
+    co_await read();
+    co_return job;
+  }
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override {
     return inner_.find_request(std::move(request_id));
   }
@@ -39,15 +48,38 @@ class SlowStore final : public JobStore {
                                             size_t limit) override {
     return inner_.list_finished(std::move(filter), std::move(before), limit);
   }
-  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override {
-    return inner_.live(std::move(after), limit);
+  Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                              size_t limit) override {
+    return inner_.list_unfinished(std::move(filter), std::move(before), limit);
+  }
+  Co<absl::StatusOr<std::vector<StoredLane>>> lanes() override { return inner_.lanes(); }
+  Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                    size_t bytes) override {
+    ++reads;
+    co_await read();
+    if (failing_reads) co_return absl::UnavailableError("the disk failed");
+    absl::StatusOr<LanePage> page =
+        co_await inner_.lane(std::move(queue), std::move(from), limit, bytes);
+    co_await read();
+    co_return page;
+  }
+  Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override {
+    co_await read();
+    if (failing_reads) co_return absl::UnavailableError("the disk failed");
+    absl::StatusOr<DuePage> page = co_await inner_.due(until, std::move(after), limit);
+    co_await read();
+    co_return page;
   }
   Co<absl::Status> remove(std::string id) override { return inner_.remove(std::move(id)); }
-  bool keeps(const JobSpec& spec) const override { return inner_.keeps(spec); }
+  bool keeps(const JobSpec& spec) const override { return durable || inner_.keeps(spec); }
   std::string newest_id() const override { return inner_.newest_id(); }
   StoreStats stats() const override { return inner_.stats(); }
 
  private:
+  Co<void> read() {
+    if (read_latency > absl::ZeroDuration()) co_await sleep(read_latency);
+  }
+
   JobStore& inner_;
 };
 

@@ -73,7 +73,10 @@ void History::check_job(const std::string& key, const JobRecord& job,
   }
   if (!job.finished()) out.push_back(str_cat(key, " has not ended: ", to_string(job.state)));
   const bool cancelled = job.state == JobState::kCancelled && history.cancel_asked;
-  if (job.finished() && job.state != JobState::kSucceeded && !cancelled) {
+  // A retry that could only come after the deadline is not waited for.
+  const bool in_vain = job.state == JobState::kFailed && job.reason == "STAGE_FAILED";
+  const bool expired = history.may_expire && (job.state == JobState::kExpired || in_vain);
+  if (job.finished() && job.state != JobState::kSucceeded && !cancelled && !expired) {
     out.push_back(str_cat(key, " ended as ", end_of(job)));
   }
   if (history.may_run_again) return;

@@ -24,6 +24,7 @@ struct JobHistory {
   std::vector<std::string> starts;  // of its stages, in order, over all lives
   std::map<std::string, int> runs;  // by stage: how often it was begun
   bool may_run_again = false;       // the store refused to keep what a stage gave
+  bool may_expire = false;          // it has a timeout
   bool cancel_asked = false;
   bool delete_asked = false;  // perhaps it has come through
   bool deleted = false;       // it has

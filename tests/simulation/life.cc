@@ -82,6 +82,16 @@ Co<absl::StatusOr<std::string>> step(FakeCall& call) {
                     "\",\"in\":", in == nullptr ? "null" : to_json(*in), "}");
 }
 
+// Half of the daemons have a window so small that most of what waits is in the store alone.
+EngineLimits limits_of(uint64_t seed) {
+  EngineLimits limits;
+  if (seed / 8 % 2 == 0) {
+    limits.window = 1 + seed / 16 % 3;
+    limits.running = 1 + seed / 48 % 2;
+  }
+  return limits;
+}
+
 bool passes(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kResourceExhausted;
@@ -98,7 +108,7 @@ Life::Life(uint64_t seed, SimDisk& disk, History& history, const std::vector<Cli
       disk_(disk),
       history_(history),
       plans_(plans),
-      engine_(loop_, store_, stages_, library_, clock_, random_, EngineLimits()) {
+      engine_(loop_, store_, stages_, library_, clock_, random_, limits_of(seed)) {
   stages_.add("sim/step", &step, this);
   for (const std::string_view yaml : {kChain, kDiamond, kFan}) {
     absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline =
@@ -180,6 +190,8 @@ Co<JobView> Life::submit(const ClientPlan& plan) {
     request.pipeline = plan.pipeline;
     request.input = str_cat("{\"key\":\"", plan.key, "\",\"items\":[1,2,3]}");
     request.request_id = plan.key;
+    request.priority = plan.priority;
+    request.timeout = plan.timeout;
     absl::StatusOr<JobView> job = co_await engine_.submit(std::move(request));
     if (job.ok()) {
       history_.acknowledged(plan.key, **job);

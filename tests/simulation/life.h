@@ -26,6 +26,8 @@ struct ClientPlan {
   bool watches = false;
   bool deletes = false;
   bool repeats = false;  // sends its request again although it was answered
+  int32_t priority = 0;
+  absl::Duration timeout = absl::InfiniteDuration();
 };
 
 class Life {

@@ -89,6 +89,37 @@ Co<absl::Status> SimStore::commit(std::vector<JobView> batch) {
   co_return co_await memory_.commit(std::move(batch));
 }
 
+Co<absl::Status> SimStore::ask() {
+  co_await take_time();
+  if (happens(faults_.failed_read_percent)) co_return absl::UnavailableError("the read failed");
+  co_return absl::OkStatus();
+}
+
+Co<absl::StatusOr<JobView>> SimStore::get(std::string id) {
+  co_await take_time();
+  absl::StatusOr<JobView> job = co_await memory_.get(std::move(id));
+  co_await take_time();
+  co_return job;
+}
+
+Co<absl::StatusOr<LanePage>> SimStore::lane(std::string queue, std::optional<LanePlace> from,
+                                            size_t limit, size_t bytes) {
+  absl::Status asked = co_await ask();
+  if (!asked.ok()) co_return asked;
+  absl::StatusOr<LanePage> page =
+      co_await memory_.lane(std::move(queue), std::move(from), limit, bytes);
+  co_await take_time();
+  co_return page;
+}
+
+Co<absl::StatusOr<DuePage>> SimStore::due(absl::Time until, DuePlace after, size_t limit) {
+  absl::Status asked = co_await ask();
+  if (!asked.ok()) co_return asked;
+  absl::StatusOr<DuePage> page = co_await memory_.due(until, std::move(after), limit);
+  co_await take_time();
+  co_return page;
+}
+
 Co<absl::Status> SimStore::remove(std::string id) {
   if (stopped_) co_return absl::UnavailableError("the disk failed; open the store again");
   absl::Status removed = co_await memory_.remove(id);

@@ -36,6 +36,7 @@ struct SimDisk {
 struct StoreFaults {
   int no_space_percent = 0;
   int failed_sync_percent = 0;
+  int failed_read_percent = 0;  // of what waits
   absl::Duration slowest = absl::Milliseconds(5);
   bool lies = false;  // answers before it has written: a sync that was skipped
 };
@@ -50,7 +51,7 @@ class SimStore final : public JobStore {
   void crash();
 
   Co<absl::Status> commit(std::vector<JobView> batch) override;
-  Co<absl::StatusOr<JobView>> get(std::string id) override { return memory_.get(std::move(id)); }
+  Co<absl::StatusOr<JobView>> get(std::string id) override;
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override {
     return memory_.find_request(std::move(request_id));
   }
@@ -58,9 +59,14 @@ class SimStore final : public JobStore {
                                             size_t limit) override {
     return memory_.list_finished(std::move(filter), std::move(before), limit);
   }
-  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override {
-    return memory_.live(std::move(after), limit);
+  Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                              size_t limit) override {
+    return memory_.list_unfinished(std::move(filter), std::move(before), limit);
   }
+  Co<absl::StatusOr<std::vector<StoredLane>>> lanes() override { return memory_.lanes(); }
+  Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                    size_t bytes) override;
+  Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
   bool keeps(const JobSpec& spec) const override { return true; }
   std::string newest_id() const override;
@@ -70,6 +76,8 @@ class SimStore final : public JobStore {
   using Batch = std::map<std::string, SimDisk::Row>;
   bool happens(int percent) { return loop_.random(100) < static_cast<uint64_t>(percent); }
   Co<void> take_time();
+  // The time that a question takes before and after the moment which its answer is of.
+  Co<absl::Status> ask();
   absl::Status refuse(const std::vector<JobView>& batch, absl::Status why);
   void write(const Batch& batch);
 

@@ -24,6 +24,8 @@ std::vector<ClientPlan> draw_plans(std::mt19937_64& random) {
     plan.watches = random() % 2 == 0;
     plan.deletes = random() % 4 == 0;
     plan.repeats = random() % 3 == 0;
+    plan.priority = static_cast<int32_t>(random() % 3);
+    if (random() % 6 == 0) plan.timeout = absl::Milliseconds(5 + random() % 60);
     plans.push_back(std::move(plan));
   }
   return plans;
@@ -65,6 +67,7 @@ StoreFaults faults_of(uint64_t seed) {
   StoreFaults faults;
   if (seed % 3 == 1) faults.no_space_percent = 10;
   if (seed % 5 == 2) faults.failed_sync_percent = 4;
+  if (seed % 4 == 2) faults.failed_read_percent = 20;
   if (seed % 7 == 3) faults.slowest = absl::Milliseconds(60);
   return faults;
 }
@@ -75,6 +78,9 @@ SimulationResult simulate(uint64_t seed, const StoreFaults& faults) {
   SimDisk disk;
   History history;
   SimulationResult result;
+  for (const ClientPlan& plan : plans) {
+    history.jobs[plan.key].may_expire = plan.timeout != absl::InfiniteDuration();
+  }
   const int crashes = static_cast<int>(random() % 5);
   for (int life = 0; life <= crashes; ++life) {
     const bool last = life == crashes;

@@ -139,21 +139,105 @@ Co<absl::Status> filters(JobStore& store) {
 }
 TEST_P(JobStoreContract, ListsOnlyWhatTheFilterMatches) { play(&filters); }
 
-Co<absl::Status> recovers(JobStore& store) {
-  for (int n = 1; n <= 5; ++n) {
-    const JobState state = n == 3 ? kSucceeded : kRunning;
-    co_await Try(put(store, make_record(n, state)));
+// n's job, in a queue of its own or with a priority or a deadline.
+JobView waiting_job(int n, std::string queue, int32_t priority = 0,
+                    absl::Time deadline = absl::InfiniteFuture()) {
+  std::shared_ptr<JobRecord> record = make_mutable_record(n, kPending);
+  auto spec = std::make_shared<JobSpec>(*record->spec);
+  spec->queue = std::move(queue);
+  spec->priority = priority;
+  spec->deadline = deadline;
+  record->spec = std::move(spec);
+  return record;
+}
+
+constexpr size_t kMuch = size_t{1} << 30;
+
+Co<absl::Status> lanes(JobStore& store) {
+  for (int n = 1; n <= 6; ++n) {
+    const std::string queue = n % 2 == 0 ? "even" : "odd";
+    const int32_t priority = n == 5 ? 7 : -n / 4;
+    co_await Try(put(store, waiting_job(n, queue, priority)));
   }
-  std::vector<JobView> live = co_await Try(store.live("", 3));
-  EXPECT_EQ(live.size(), 3u);
-  EXPECT_EQ(live.at(0)->id(), id_of(1));
-  EXPECT_EQ(live.at(2)->id(), id_of(4));
-  live = co_await Try(store.live(id_of(4), 3));
-  EXPECT_EQ(live.size(), 1u);
-  EXPECT_EQ(live.at(0)->id(), id_of(5));
+  co_await Try(put(store, make_record(7, kRunning)));
+  co_await Try(put(store, make_record(8, kSucceeded)));
+  std::vector<StoredLane> found = co_await Try(store.lanes());
+  EXPECT_EQ(found.size(), 3u);
+  for (const StoredLane& lane : found) EXPECT_EQ(lane.jobs, lane.queue == "default" ? 1u : 3u);
+  // By priority, then by age.
+  LanePage page = co_await Try(store.lane("odd", std::nullopt, 2, kMuch));
+  EXPECT_EQ(numbers_of(page.jobs), "5 1 ");
+  EXPECT_TRUE(page.more);
+  page = co_await Try(store.lane("odd", LanePlace::behind(*page.jobs.back()->spec), 2, kMuch));
+  EXPECT_EQ(numbers_of(page.jobs), "3 ");
+  EXPECT_FALSE(page.more);
+  page = co_await Try(store.lane("odd", LanePlace::of(*page.jobs.back()->spec), 2, kMuch));
+  EXPECT_EQ(numbers_of(page.jobs), "3 ");
+  page = co_await Try(store.lane("even", std::nullopt, 3, kMuch));
+  EXPECT_EQ(numbers_of(page.jobs), "2 4 6 ");
+  EXPECT_FALSE(page.more);
+  page = co_await Try(store.lane("other", std::nullopt, 3, kMuch));
+  EXPECT_TRUE(page.jobs.empty());
   co_return absl::OkStatus();
 }
-TEST_P(JobStoreContract, GivesUnfinishedJobsOldestFirstForRecovery) { play(&recovers); }
+TEST_P(JobStoreContract, GivesWhatWaitsInTheOrderOfItsTurn) { play(&lanes); }
+
+Co<absl::Status> lane_bytes(JobStore& store) {
+  for (int n = 1; n <= 5; ++n) {
+    co_await Try(put(store, make_record(n, kPending, 1, std::string(10000, ' '))));
+  }
+  LanePage page = co_await Try(store.lane("default", std::nullopt, 5, 15000));
+  EXPECT_EQ(numbers_of(page.jobs), "1 2 ");
+  EXPECT_TRUE(page.more);
+  page = co_await Try(store.lane("default", std::nullopt, 5, 1));
+  EXPECT_EQ(numbers_of(page.jobs), "1 ");
+  co_return absl::OkStatus();
+}
+TEST_P(JobStoreContract, APageOfWhatWaitsHasABoundInBytesAndIsNeverEmptyBeforeTheEnd) {
+  play(&lane_bytes);
+}
+
+Co<absl::Status> deadlines(JobStore& store) {
+  const absl::Time begin = now();
+  for (const int n : {1, 2, 3, 4, 5}) {
+    const absl::Time deadline = begin + absl::Seconds(n == 4 ? 2 : 10 - n);
+    co_await Try(put(store, waiting_job(n, "default", 0, deadline)));
+  }
+  co_await Try(put(store, waiting_job(6, "default")));
+  co_await Try(put(store, make_record(5, kSucceeded, 2)));
+  DuePage page = co_await Try(store.due(begin + absl::Seconds(8), DuePlace(), 2));
+  EXPECT_EQ(numbers_of(page.jobs), "4 3 ");
+  EXPECT_TRUE(page.more);
+  const JobSpec& last = *page.jobs.back()->spec;
+  const DuePlace place{last.deadline, last.id};
+  page = co_await Try(store.due(begin + absl::Seconds(8), place, 2));
+  EXPECT_EQ(numbers_of(page.jobs), "2 ");
+  EXPECT_FALSE(page.more);
+  EXPECT_EQ(page.next, begin + absl::Seconds(9));
+  page = co_await Try(store.due(begin + absl::Seconds(9), DuePlace(), 10));
+  EXPECT_EQ(numbers_of(page.jobs), "4 3 2 1 ");
+  EXPECT_EQ(page.next, absl::InfiniteFuture());
+  co_return absl::OkStatus();
+}
+TEST_P(JobStoreContract, GivesWhatIsDueTheEarliestFirst) { play(&deadlines); }
+
+Co<absl::Status> lists_unfinished(JobStore& store) {
+  for (int n = 1; n <= 5; ++n) {
+    const JobState state = n == 3 ? kSucceeded : kPending;
+    co_await Try(put(store, make_record(n, state)));
+  }
+  JobPage page = co_await Try(store.list_unfinished(JobFilter(), "", 3));
+  EXPECT_EQ(numbers_of(page), "5 4 2 ");
+  page = co_await Try(store.list_unfinished(JobFilter(), page.next_page_token, 3));
+  EXPECT_EQ(numbers_of(page), "1 ");
+  EXPECT_EQ(page.next_page_token, "");
+  JobFilter even;
+  even.pipeline = "even";
+  page = co_await Try(store.list_unfinished(even, "", 10));
+  EXPECT_EQ(numbers_of(page), "4 2 ");
+  co_return absl::OkStatus();
+}
+TEST_P(JobStoreContract, ListsUnfinishedJobsNewestFirstInPages) { play(&lists_unfinished); }
 
 Co<absl::Status> keeps_two(JobStore& store) {
   co_await Try(put(store, make_record(9, kRunning)));

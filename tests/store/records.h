@@ -17,6 +17,10 @@ std::string id_of(int n);
 
 Co<absl::Status> put(JobStore& store, JobView record);
 // The numbers of the jobs in a page, in its order.
-std::string numbers_of(const JobPage& page);
+std::string numbers_of(const std::vector<JobView>& jobs);
+inline std::string numbers_of(const JobPage& page) { return numbers_of(page.jobs); }
+// The unfinished jobs of the queue "default", as the numbers of the jobs in the order of their
+// turns.
+Co<absl::StatusOr<std::string>> waiting(JobStore& store);
 
 }  // namespace fermata

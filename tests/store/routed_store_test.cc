@@ -51,9 +51,12 @@ Co<absl::Status> routes(TwoStores& two) {
   EXPECT_EQ(numbers_of(page), "4 3 2 ");
   page = co_await Try(two.routed.list_finished(JobFilter(), page.next_page_token, 3));
   EXPECT_EQ(numbers_of(page), "1 ");
-  std::vector<JobView> live = co_await Try(two.routed.live("", 10));
-  EXPECT_EQ(live.size(), 2u);
-  EXPECT_EQ(live.at(0)->id(), id_of(5));
+  page = co_await Try(two.routed.list_unfinished(JobFilter(), "", 10));
+  EXPECT_EQ(numbers_of(page), "6 5 ");
+  std::string live = co_await Try(waiting(two.routed));
+  EXPECT_EQ(live, "5 ");
+  std::vector<StoredLane> lanes = co_await Try(two.routed.lanes());
+  EXPECT_EQ(lanes.size(), 1u) << "jobs of memory queues are not read back";
   for (int n = 1; n <= 4; ++n) {
     JobView found = co_await Try(two.routed.find_request("r" + std::to_string(n)));
     EXPECT_EQ(found->id(), id_of(n));

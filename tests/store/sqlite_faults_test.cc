@@ -8,6 +8,8 @@ namespace fermata {
 namespace {
 
 using enum JobState;
+
+constexpr size_t kMuch = size_t{1} << 30;
 // More than what the files have to spare.
 const std::string kLarge(300000, 'a');
 
@@ -40,8 +42,10 @@ Co<absl::Status> look(SqliteStore& store, const Ledger* ledger, int* lost) {
     absl::StatusOr<JobView> got = co_await store.get(id_of(n));
     if (!got.ok() || (*got)->sequence < sequence) ++*lost;
   }
-  std::vector<JobView> live = co_await Try(store.live("", 1000));
-  EXPECT_EQ(live.size(), store.stats().live);
+  LanePage live = co_await Try(store.lane("default", std::nullopt, 1000, kMuch));
+  EXPECT_EQ(live.jobs.size(), store.stats().live);
+  std::vector<StoredLane> lanes = co_await Try(store.lanes());
+  EXPECT_EQ(lanes.empty() ? 0 : lanes.at(0).jobs, live.jobs.size());
   JobPage page = co_await Try(store.list_finished(JobFilter(), "", 1000));
   EXPECT_EQ(page.jobs.size(), store.stats().finished);
   // A batch is there whole or not at all.
@@ -244,9 +248,8 @@ TEST(SqliteFaults, ADamagedRecordIsNamedAndNeverGivenOut) {
     EXPECT_NE(damaged.status().message().find(id_of(2)), absl::string_view::npos);
     JobPage page = co_await Try(store.list_finished(JobFilter(), "", 10));
     EXPECT_EQ(numbers_of(page), "3 1 ");
-    std::vector<JobView> live = co_await Try(store.live("", 2));
-    EXPECT_EQ(live.size(), 2u);
-    EXPECT_EQ(live.at(1)->id(), id_of(6));
+    LanePage live = co_await Try(store.lane("default", std::nullopt, 2, kMuch));
+    EXPECT_EQ(numbers_of(live.jobs), "4 6 ");
     EXPECT_EQ(store.stats().damaged, 3u);
     EXPECT_NE(store.stats().problem, "");
     co_return absl::OkStatus();
@@ -264,7 +267,7 @@ Co<absl::Status> asks_for_all(SqliteStore& store, const Ledger& ledger, int& ref
     EXPECT_EQ((*got)->id(), id_of(n));
     EXPECT_EQ((*got)->spec->input, std::string(3000, 'a'));
   }
-  absl::StatusOr<std::vector<JobView>> live = co_await store.live("", 100);
+  absl::StatusOr<LanePage> live = co_await store.lane("default", std::nullopt, 100, 1000000);
   absl::StatusOr<JobPage> page = co_await store.list_finished(JobFilter(), "", 100);
   absl::Status stored = co_await put(store, make_record(500, kPending));
   refused += !live.ok() + !page.ok() + !stored.ok();

@@ -38,12 +38,13 @@ absl::StatusOr<JobView> decode_row(JobKey key, std::string_view bytes) {
   return record;
 }
 
-void take_row(JobKey key, std::string_view bytes, ReadJobs& out) {
+void take_row(JobKey key, std::string_view bytes, std::vector<JobView>& jobs,
+              std::vector<std::string>& damaged) {
   absl::StatusOr<JobView> record = decode_row(key, bytes);
   if (record.ok()) {
-    out.jobs.push_back(*std::move(record));
+    jobs.push_back(*std::move(record));
   } else {
-    out.damaged.push_back(damage(str_cat("with key ", key), record.status()));
+    damaged.push_back(damage(str_cat("with key ", key), record.status()));
   }
 }
 
@@ -64,7 +65,22 @@ SqliteReader::SqliteReader(Connection connection)
           "SELECT id, record FROM finished WHERE request=? ORDER BY id DESC LIMIT 16"),
       list_finished_(connection_.db(),
                      "SELECT id, record FROM finished WHERE id<? AND ended>=? ORDER BY id DESC"),
-      list_live_(connection_.db(), "SELECT id, record FROM live WHERE id>? ORDER BY id LIMIT ?") {}
+      list_live_(connection_.db(), "SELECT id, record FROM live WHERE id<? ORDER BY id DESC"),
+      lanes_(connection_.db(),
+             "SELECT queue, count(*) FROM live INDEXED BY live_lane GROUP BY queue"),
+      level_(connection_.db(),
+             "SELECT id, record FROM live INDEXED BY live_lane"
+             " WHERE queue=? AND priority=? AND id>=? ORDER BY id"),
+      next_level_(connection_.db(),
+                  "SELECT priority FROM live INDEXED BY live_lane"
+                  " WHERE queue=? AND priority<? ORDER BY priority DESC LIMIT 1"),
+      due_(connection_.db(),
+           "SELECT id, record FROM live INDEXED BY live_deadline"
+           " WHERE deadline IS NOT NULL AND (deadline, id)>(?, ?) AND deadline<=?"
+           " ORDER BY deadline, id"),
+      next_deadline_(connection_.db(),
+                     "SELECT deadline FROM live INDEXED BY live_deadline"
+                     " WHERE deadline IS NOT NULL AND deadline>? ORDER BY deadline LIMIT 1") {}
 
 absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(const ConnectionOptions& options) {
   absl::StatusOr<Connection> connection = Connection::open(options);
@@ -72,7 +88,8 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(const Connectio
   std::unique_ptr<SqliteReader> reader(new SqliteReader(*std::move(connection)));
   for (const Statement* statement :
        {&reader->get_live_, &reader->get_finished_, &reader->request_live_,
-        &reader->request_finished_, &reader->list_finished_, &reader->list_live_}) {
+        &reader->request_finished_, &reader->list_finished_, &reader->list_live_, &reader->lanes_,
+        &reader->level_, &reader->next_level_, &reader->due_, &reader->next_deadline_}) {
     absl::Status status = statement->status();
     if (!status.ok()) return status;
   }
@@ -134,13 +151,24 @@ absl::StatusOr<JobView> SqliteReader::find_request(std::string request_id) {
 
 absl::StatusOr<ReadJobs> SqliteReader::list_finished(JobFilter filter, JobKey before, size_t limit,
                                                      absl::Time oldest) {
-  const StatementRows rows(list_finished_);
   list_finished_.bind(1, before);
   list_finished_.bind(2, absl::ToUnixNanos(oldest));
+  return list(list_finished_, filter, limit);
+}
+
+absl::StatusOr<ReadJobs> SqliteReader::list_unfinished(JobFilter filter, JobKey before,
+                                                       size_t limit) {
+  list_live_.bind(1, before);
+  return list(list_live_, filter, limit);
+}
+
+absl::StatusOr<ReadJobs> SqliteReader::list(Statement& rows, const JobFilter& filter,
+                                            size_t limit) {
+  const StatementRows open_rows(rows);
   ReadJobs out;
   size_t searched = 0;
   for (;;) {
-    const int code = list_finished_.step();
+    const int code = rows.step();
     if (code == SQLITE_DONE) {
       out.last.reset();
       return out;
@@ -149,8 +177,8 @@ absl::StatusOr<ReadJobs> SqliteReader::list_finished(JobFilter filter, JobKey be
     if (!status.ok()) return status;
     // One row more than is given, to know whether there is more.
     if (out.jobs.size() == limit || searched++ == kSearchMax) return out;
-    out.last = list_finished_.number(0);
-    take_row(*out.last, list_finished_.blob(1), out);
+    out.last = rows.number(0);
+    take_row(*out.last, rows.blob(1), out.jobs, out.damaged);
     if (!out.jobs.empty() && key_of(out.jobs.back()->id()) == out.last &&
         !filter.matches(*out.jobs.back())) {
       out.jobs.pop_back();
@@ -158,22 +186,103 @@ absl::StatusOr<ReadJobs> SqliteReader::list_finished(JobFilter filter, JobKey be
   }
 }
 
-absl::StatusOr<ReadJobs> SqliteReader::live(JobKey after, size_t limit) {
-  const StatementRows rows(list_live_);
-  list_live_.bind(1, after);
-  list_live_.bind(2, static_cast<int64_t>(limit));
-  ReadJobs out;
+absl::StatusOr<std::vector<StoredLane>> SqliteReader::lanes() {
+  const StatementRows rows(lanes_);
+  std::vector<StoredLane> lanes;
   int code = SQLITE_ROW;
-  size_t rows_read = 0;
-  while ((code = list_live_.step()) == SQLITE_ROW) {
-    ++rows_read;
-    out.last = list_live_.number(0);
-    take_row(*out.last, list_live_.blob(1), out);
+  while ((code = lanes_.step()) == SQLITE_ROW) {
+    lanes.push_back({std::string(lanes_.blob(0)), static_cast<size_t>(lanes_.number(1))});
   }
-  absl::Status status = sqlite_status(connection_.db(), code, "reading unfinished jobs");
+  absl::Status status = sqlite_status(connection_.db(), code, "counting unfinished jobs");
   if (!status.ok()) return status;
-  if (rows_read < limit) out.last.reset();
+  return lanes;
+}
+
+absl::StatusOr<ReadLane> SqliteReader::lane(std::string queue, std::optional<LanePlace> from,
+                                            size_t limit, size_t bytes) {
+  const Snapshot snapshot(connection_.db());
+  ReadLane out;
+  int64_t below = int64_t{1} << 32;  // above every priority
+  if (from.has_value()) {
+    absl::Status status =
+        read_level(queue, from->priority, key_of(from->id).value_or(0), limit, bytes, out);
+    if (!status.ok()) return status;
+    below = from->priority;
+  }
+  while (!out.page.more) {
+    const absl::StatusOr<std::optional<int64_t>> level = next_level(queue, below);
+    if (!level.ok()) return level.status();
+    if (!level->has_value()) break;
+    below = **level;
+    absl::Status status = read_level(queue, below, 0, limit, bytes, out);
+    if (!status.ok()) return status;
+  }
   return out;
+}
+
+absl::Status SqliteReader::read_level(const std::string& queue, int64_t priority, JobKey from,
+                                      size_t limit, size_t bytes, ReadLane& out) {
+  const StatementRows rows(level_);
+  level_.bind_text(1, queue);
+  level_.bind(2, priority);
+  level_.bind(3, from);
+  size_t taken = 0;
+  for (const JobView& job : out.page.jobs) taken += bytes_of(*job);
+  int code = SQLITE_ROW;
+  while ((code = level_.step()) == SQLITE_ROW) {
+    // One row more than is given, to know whether there is more.
+    out.page.more = out.page.jobs.size() == limit || (taken >= bytes && taken > 0);
+    if (out.page.more) return absl::OkStatus();
+    const size_t before = out.page.jobs.size();
+    take_row(level_.number(0), level_.blob(1), out.page.jobs, out.damaged);
+    if (out.page.jobs.size() > before) taken += bytes_of(*out.page.jobs.back());
+  }
+  return sqlite_status(connection_.db(), code, "reading a queue's jobs");
+}
+
+absl::StatusOr<std::optional<int64_t>> SqliteReader::next_level(const std::string& queue,
+                                                                int64_t below) {
+  const StatementRows rows(next_level_);
+  next_level_.bind_text(1, queue);
+  next_level_.bind(2, below);
+  const int code = next_level_.step();
+  absl::Status status = sqlite_status(connection_.db(), code, "reading a queue's priorities");
+  if (!status.ok()) return status;
+  if (code != SQLITE_ROW) return std::optional<int64_t>();
+  return std::optional<int64_t>(next_level_.number(0));
+}
+
+absl::StatusOr<ReadDue> SqliteReader::due(absl::Time until, DuePlace after, size_t limit) {
+  const Snapshot snapshot(connection_.db());
+  ReadDue out;
+  {
+    const StatementRows rows(due_);
+    due_.bind(1, absl::ToUnixNanos(after.deadline));
+    due_.bind(2, key_of(after.id).value_or(-1));
+    due_.bind(3, absl::ToUnixNanos(until));
+    int code = SQLITE_ROW;
+    while ((code = due_.step()) == SQLITE_ROW) {
+      out.page.more = out.page.jobs.size() == limit;
+      if (out.page.more) return out;
+      take_row(due_.number(0), due_.blob(1), out.page.jobs, out.damaged);
+    }
+    absl::Status status = sqlite_status(connection_.db(), code, "reading jobs that are due");
+    if (!status.ok()) return status;
+  }
+  const absl::StatusOr<absl::Time> next = next_deadline(until);
+  if (!next.ok()) return next.status();
+  out.page.next = *next;
+  return out;
+}
+
+absl::StatusOr<absl::Time> SqliteReader::next_deadline(absl::Time after) {
+  const StatementRows rows(next_deadline_);
+  next_deadline_.bind(1, absl::ToUnixNanos(after));
+  const int code = next_deadline_.step();
+  absl::Status status = sqlite_status(connection_.db(), code, "reading the next deadline");
+  if (!status.ok()) return status;
+  if (code != SQLITE_ROW) return absl::InfiniteFuture();
+  return absl::FromUnixNanos(next_deadline_.number(0));
 }
 
 }  // namespace fermata

@@ -28,6 +28,14 @@ struct ReadJobs {
   // The last key that was looked at, when there may be more after it.
   std::optional<JobKey> last;
 };
+struct ReadLane {
+  LanePage page;
+  std::vector<std::string> damaged;
+};
+struct ReadDue {
+  DuePage page;
+  std::vector<std::string> damaged;
+};
 
 class SqliteReader {
  public:
@@ -43,8 +51,13 @@ class SqliteReader {
   // Finished jobs that match and ended at `oldest` or later, newest first, below the key `before`.
   absl::StatusOr<ReadJobs> list_finished(JobFilter filter, JobKey before, size_t limit,
                                          absl::Time oldest);
-  // Unfinished jobs above `after`, oldest first.
-  absl::StatusOr<ReadJobs> live(JobKey after, size_t limit);
+  // Unfinished jobs that match, likewise.
+  absl::StatusOr<ReadJobs> list_unfinished(JobFilter filter, JobKey before, size_t limit);
+  // JobStore's.
+  absl::StatusOr<std::vector<StoredLane>> lanes();
+  absl::StatusOr<ReadLane> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                size_t bytes);
+  absl::StatusOr<ReadDue> due(absl::Time until, DuePlace after, size_t limit);
 
  private:
   explicit SqliteReader(Connection connection);
@@ -52,10 +65,18 @@ class SqliteReader {
   absl::StatusOr<std::optional<JobView>> find_by_key(Statement& find, JobKey key,
                                                      const std::string& id);
   absl::StatusOr<JobView> find_by_request(Statement& find, const std::string& request_id);
+  absl::StatusOr<ReadJobs> list(Statement& rows, const JobFilter& filter, size_t limit);
+  // The rest of one priority's jobs, or as many as fit.
+  absl::Status read_level(const std::string& queue, int64_t priority, JobKey from, size_t limit,
+                          size_t bytes, ReadLane& out);
+  // The highest priority below; nothing: there is none.
+  absl::StatusOr<std::optional<int64_t>> next_level(const std::string& queue, int64_t below);
+  absl::StatusOr<absl::Time> next_deadline(absl::Time after);
 
   Connection connection_;
   Statement get_live_, get_finished_, request_live_, request_finished_;
   Statement list_finished_, list_live_;
+  Statement lanes_, level_, next_level_, due_, next_deadline_;
 };
 
 }  // namespace fermata

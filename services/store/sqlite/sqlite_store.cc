@@ -43,8 +43,18 @@ absl::StatusOr<ReadJobs> read_finished(SqliteReader* reader, JobFilter filter, J
                                        size_t limit, absl::Time oldest) {
   return reader->list_finished(std::move(filter), before, limit, oldest);
 }
-absl::StatusOr<ReadJobs> read_live(SqliteReader* reader, JobKey after, size_t limit) {
-  return reader->live(after, limit);
+absl::StatusOr<ReadJobs> read_unfinished(SqliteReader* reader, JobFilter filter, JobKey before,
+                                         size_t limit) {
+  return reader->list_unfinished(std::move(filter), before, limit);
+}
+absl::StatusOr<std::vector<StoredLane>> read_lanes(SqliteReader* reader) { return reader->lanes(); }
+absl::StatusOr<ReadLane> read_lane(SqliteReader* reader, std::string queue,
+                                   std::optional<LanePlace> from, size_t limit, size_t bytes) {
+  return reader->lane(std::move(queue), std::move(from), limit, bytes);
+}
+absl::StatusOr<ReadDue> read_due(SqliteReader* reader, absl::Time until, DuePlace after,
+                                 size_t limit) {
+  return reader->due(until, std::move(after), limit);
 }
 
 }  // namespace
@@ -142,26 +152,60 @@ Co<absl::StatusOr<JobPage>> SqliteStore::list_finished(JobFilter filter, std::st
   JobPage page;
   page.jobs = std::move(read->jobs);
   if (read->last.has_value()) page.next_page_token = id_floor(*read->last);
-  queue_.unwritten().add_finished(filter, *end, limit, page);
+  queue_.unwritten().lay_over(filter, *end, limit, true, page);
   co_return page;
 }
 
-Co<absl::StatusOr<std::vector<JobView>>> SqliteStore::live(std::string after, size_t limit) {
-  std::optional<JobKey> from = after.empty() ? -1 : key_of(after);
-  if (!from.has_value()) co_return bad_token(after);
-  std::vector<JobView> jobs;
-  // Damaged records are left out, and must not make the answer end early: a short one is the last.
-  while (jobs.size() < limit && from.has_value()) {
-    Lock::Guard guard = co_await reading_.acquire();
-    absl::StatusOr<ReadJobs> read =
-        co_await offload(&read_live, reader_.get(), *from, limit - jobs.size());
-    guard.unlock();
-    if (!read.ok()) co_return read.status();
-    note_damage(read->damaged);
-    for (JobView& job : read->jobs) jobs.push_back(std::move(job));
-    from = read->last;
-  }
-  co_return jobs;
+Co<absl::StatusOr<JobPage>> SqliteStore::list_unfinished(JobFilter filter, std::string before,
+                                                         size_t limit) {
+  const std::optional<JobKey> end = before.empty() ? kJobKeyEnd : key_of(before);
+  if (!end.has_value()) co_return bad_token(before);
+  Lock::Guard guard = co_await reading_.acquire();
+  absl::StatusOr<ReadJobs> read =
+      co_await offload(&read_unfinished, reader_.get(), filter, *end, limit);
+  guard.unlock();
+  if (!read.ok()) co_return read.status();
+  note_damage(read->damaged);
+  JobPage page;
+  page.jobs = std::move(read->jobs);
+  if (read->last.has_value()) page.next_page_token = id_floor(*read->last);
+  queue_.unwritten().lay_over(filter, *end, limit, false, page);
+  co_return page;
+}
+
+// Whoever reads what waits goes on behind it, so it must see what relaxed queues were told is
+// stored.
+Co<absl::StatusOr<std::vector<StoredLane>>> SqliteStore::lanes() {
+  absl::Status written = co_await queue_.flush();
+  if (!written.ok()) co_return written;
+  Lock::Guard guard = co_await reading_.acquire();
+  absl::StatusOr<std::vector<StoredLane>> read = co_await offload(&read_lanes, reader_.get());
+  co_return read;
+}
+
+Co<absl::StatusOr<LanePage>> SqliteStore::lane(std::string queue, std::optional<LanePlace> from,
+                                               size_t limit, size_t bytes) {
+  if (from.has_value() && !key_of(from->id).has_value()) co_return bad_token(from->id);
+  absl::Status written = co_await queue_.flush();
+  if (!written.ok()) co_return written;
+  Lock::Guard guard = co_await reading_.acquire();
+  absl::StatusOr<ReadLane> read =
+      co_await offload(&read_lane, reader_.get(), queue, from, limit, bytes);
+  guard.unlock();
+  if (!read.ok()) co_return read.status();
+  note_damage(read->damaged);
+  co_return std::move(read->page);
+}
+
+Co<absl::StatusOr<DuePage>> SqliteStore::due(absl::Time until, DuePlace after, size_t limit) {
+  absl::Status written = co_await queue_.flush();
+  if (!written.ok()) co_return written;
+  Lock::Guard guard = co_await reading_.acquire();
+  absl::StatusOr<ReadDue> read = co_await offload(&read_due, reader_.get(), until, after, limit);
+  guard.unlock();
+  if (!read.ok()) co_return read.status();
+  note_damage(read->damaged);
+  co_return std::move(read->page);
 }
 
 Co<absl::Status> SqliteStore::remove(std::string id) {

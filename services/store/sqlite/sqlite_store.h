@@ -51,7 +51,12 @@ class SqliteStore final : public JobStore {
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override;
   Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
                                             size_t limit) override;
-  Co<absl::StatusOr<std::vector<JobView>>> live(std::string after, size_t limit) override;
+  Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
+                                              size_t limit) override;
+  Co<absl::StatusOr<std::vector<StoredLane>>> lanes() override;
+  Co<absl::StatusOr<LanePage>> lane(std::string queue, std::optional<LanePlace> from, size_t limit,
+                                    size_t bytes) override;
+  Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
   Co<void> close() override;
   bool keeps(const JobSpec& spec) const override { return true; }

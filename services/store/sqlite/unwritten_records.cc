@@ -36,12 +36,13 @@ JobView UnwrittenRecords::find_request(const std::string& request_id) const {
   return found == requests_.end() ? nullptr : jobs_.at(found->second);
 }
 
-void UnwrittenRecords::add_finished(const JobFilter& filter, JobKey before, size_t limit,
-                                    JobPage& page) const {
+void UnwrittenRecords::lay_over(const JobFilter& filter, JobKey before, size_t limit, bool finished,
+                                JobPage& page) const {
   if (jobs_.empty()) return;
   const JobKey end = page.next_page_token.empty() ? -1 : key_of(page.next_page_token).value_or(-1);
   for (const auto& [key, record] : jobs_) {
-    if (key < end || key >= before || !record->finished() || !filter.matches(*record)) continue;
+    if (key < end || key >= before) continue;
+    if (record->finished() != finished || !filter.matches(*record)) continue;
     // Written meanwhile, perhaps.
     const bool there =
         std::any_of(page.jobs.begin(), page.jobs.end(),

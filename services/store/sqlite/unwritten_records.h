@@ -31,8 +31,9 @@ class UnwrittenRecords {
   // Null when there is none.
   JobView get(const std::string& id) const;
   JobView find_request(const std::string& request_id) const;
-  // Lays the finished ones that match over a page of what is written.
-  void add_finished(const JobFilter& filter, JobKey before, size_t limit, JobPage& page) const;
+  // Lays those that match, and are finished or are not, over such a page of what is written.
+  void lay_over(const JobFilter& filter, JobKey before, size_t limit, bool finished,
+                JobPage& page) const;
   // All of them, oldest first.
   std::vector<JobView> all() const;
 

@@ -142,6 +142,17 @@ Co<absl::Status> WriteQueue::remove(std::string id) {
   co_return window->removed[place];
 }
 
+Co<absl::Status> WriteQueue::flush() {
+  if (unwritten_.size() == 0) co_return absl::OkStatus();
+  absl::Status refused = refusal();
+  if (!refused.ok()) co_return refused;
+  rewrite_unwritten_ = true;  // also what has failed before
+  (void)open_window(0);
+  const WindowRef window = waiting_.back();
+  co_await shield(window->done.wait());
+  co_return window->status;
+}
+
 void WriteQueue::tidy() {
   more_to_evict_ = true;
   start_soon();
@@ -244,7 +255,9 @@ void WriteQueue::settle(Window& window, const WriteAnswer& answer) {
     more_to_evict_ = answer.more_to_evict && !closing_;
     for (const JobView& record : window.relaxed) unwritten_.written(record);
   } else if (!window.relaxed.empty() && stats_.health != StoreHealth::kStopped && !closing_) {
-    loop_.timers().arm(*retry_, loop_.now_ns() + kRetryNs);
+    // With whoever waits already, or by itself.
+    rewrite_unwritten_ = !waiting_.empty();
+    if (!rewrite_unwritten_) loop_.timers().arm(*retry_, loop_.now_ns() + kRetryNs);
   }
   window.done.set();
 }

@@ -44,6 +44,8 @@ class WriteQueue {
   absl::Status write_later(std::vector<JobView> records);
   // Likewise; NOT_FOUND, FAILED_PRECONDITION.
   Co<absl::Status> remove(std::string id);
+  // Wakes when everything that was told to be stored before is on disk, or cannot be written now.
+  Co<absl::Status> flush();
   // Lets retention look at what there is.
   void tidy();
   // Wakes when nothing is under way. Nothing may be added after it.
