@@ -93,7 +93,13 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
   } else if (job->state == JobState::kCancelling && store_.keeps(*job->spec)) {
     // Who is told that it stops must not find it running after a crash.
     absl::Status told = co_await commit(journal_.view(*job));
-    if (!told.ok()) co_return store_unavailable(told, limits_.retry_delay);
+    if (!told.ok()) {
+      co_return store_unavailable(
+          str_cat("jobs/", job->spec->id,
+                  " is told to stop, but storing that failed, so after a crash it would run again; "
+                  "cancel it again to be sure"),
+          told, limits_.retry_delay);
+    }
   }
   co_return journal_.view(*job);
 }

@@ -146,7 +146,8 @@ Co<void> Engine::store_new(JobRef job) {
   if (!spec.request_id.empty()) {
     absl::StatusOr<JobView> earlier = co_await store_.find_request(spec.request_id);
     if (!earlier.ok()) {
-      refuse(*job, store_unavailable(earlier.status(), limits_.retry_delay));
+      refuse(*job, store_unavailable("the job was not accepted: looking for its request_id failed",
+                                     earlier.status(), limits_.retry_delay));
       co_return;
     }
     if (*earlier != nullptr && (*earlier)->spec->fingerprint != spec.fingerprint) {
@@ -165,7 +166,8 @@ Co<void> Engine::store_new(JobRef job) {
   if (stored.ok()) {
     accept(*job);
   } else {
-    refuse(*job, store_unavailable(stored, limits_.retry_delay));
+    refuse(*job, store_unavailable("the job was not accepted: storing it failed", stored,
+                                   limits_.retry_delay));
   }
 }
 

@@ -214,14 +214,13 @@ absl::Status draining() {
       detail);
 }
 
-absl::Status store_unavailable(const absl::Status& why, absl::Duration retry_delay) {
+absl::Status store_unavailable(std::string_view what, const absl::Status& why,
+                               absl::Duration retry_delay) {
   ErrorDetail detail;
   detail.reason = "STORE_UNAVAILABLE";
   detail.metadata = {{"cause", std::string(why.message())}};
   detail.retry_delay = retry_delay;
-  return with_detail(absl::UnavailableError(
-                         str_cat("the job was not accepted: storing it failed: ", why.message())),
-                     detail);
+  return with_detail(absl::UnavailableError(str_cat(what, ": ", why.message())), detail);
 }
 
 absl::Status job_finished(std::string_view id, std::string_view state) {

@@ -67,7 +67,9 @@ absl::Status request_id_reused(std::string_view request_id, std::string_view id)
 absl::Status limit_reached(std::string_view reason, std::string_view limit_name, int64_t limit,
                            int64_t in_use, absl::Duration retry_delay);
 absl::Status draining();
-absl::Status store_unavailable(const absl::Status& why, absl::Duration retry_delay);
+// `what` did not happen, or only in memory: how the message begins.
+absl::Status store_unavailable(std::string_view what, const absl::Status& why,
+                               absl::Duration retry_delay);
 absl::Status job_finished(std::string_view id, std::string_view state);
 absl::Status job_not_finished(std::string_view id, std::string_view state);
 

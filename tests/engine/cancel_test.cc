@@ -50,6 +50,28 @@ Co<absl::Status> asked(Harness& h) {
 }
 TEST(Cancel, RequestingAnswersAtOnceAndIsIdempotent) { for_each_seed(&asked); }
 
+Co<absl::Status> not_stored(Harness& h) {
+  h.store.durable = true;
+  JobView job = co_await Try(h.submit("test/work", R"({"ms":1000})"));
+  co_await sleep(absl::Milliseconds(1));
+  h.store.fail_next = 1;
+  absl::StatusOr<JobView> told =
+      co_await h.engine.request_cancel(job->id(), CancelCause::kRequested);
+  EXPECT_EQ(detail_of(told.status())->reason, "STORE_UNAVAILABLE");
+  const std::string message(told.status().message());
+  EXPECT_NE(message.find(job->id() + " is told to stop"), std::string::npos) << message;
+  EXPECT_NE(message.find("the disk is full"), std::string::npos) << message;
+  EXPECT_EQ(message.find("accepted"), std::string::npos) << message;
+  told = co_await h.engine.cancel(job->id(), CancelCause::kRequested);
+  // It has stopped already, perhaps; never is it another end.
+  JobView end = co_await Try(h.engine.wait(job->id(), absl::InfiniteFuture()));
+  EXPECT_EQ(end->state, JobState::kCancelled);
+  co_return absl::OkStatus();
+}
+TEST(Cancel, SaysThatItCouldNotBeStoredAndNotThatTheJobWasNotAccepted) {
+  for_each_seed(&not_stored);
+}
+
 Co<absl::Status> queued(Harness& h) {
   JobView first = co_await Try(h.submit("test/stuck", "{}"));
   JobView second = co_await Try(h.submit("test/work", "{}"));
