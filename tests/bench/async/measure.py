@@ -6,6 +6,7 @@ processes used much of that core meanwhile.
 """
 import contextlib
 import json
+import mmap
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ SERVER_CORE, LOAD_CORE = 0, 1
 QUIET, NOISY = 0.10, 0.20  # of a core, used by others: to begin, to be measured again
 CONNECTIONS, ECHO_SECONDS = 50, 2.5
 TICK = os.sysconf("SC_CLK_TCK")
+WARM_BYTES = 128 << 20
 
 
 class NotAvailable(Exception):
@@ -67,6 +69,18 @@ def wait_until_quiet(cores, seconds):
         time.sleep(0.4)
         if others.used() < QUIET:
             return
+
+
+def _warm_memory():
+    """Takes free memory back from a virtual machine's host, before it is whoever's turn.
+
+    Where the host does that (free page reporting), it takes all that is free for some seconds, and
+    the first touch of 2 MiB then costs 10 ms instead of 0.3: no runtime's doing.
+    """
+    with mmap.mmap(-1, WARM_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        for offset in range(0, WARM_BYTES, mmap.PAGESIZE):
+            memory[offset] = 1
 
 
 def _on(cores):
@@ -164,6 +178,7 @@ def measure(program, test, patience, tries=2):
     best, noise = None, float("inf")
     for _ in range(tries):
         wait_until_quiet(cores_of(test), patience)
+        _warm_memory()
         others = Others(cores_of(test))
         figures = _first_answer(program, test)
         used = others.used()
