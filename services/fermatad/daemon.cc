@@ -18,6 +18,7 @@ namespace {
 // A scrape that the loop does not answer in this time goes without the loop's numbers.
 constexpr absl::Duration kScrapeWait = absl::Seconds(1);
 constexpr absl::Duration kStoreLook = absl::Seconds(1);
+constexpr absl::Duration kPluginLook = absl::Seconds(1);
 // For the last answers to reach their clients.
 constexpr absl::Duration kGrace = absl::Seconds(2);
 // More than the drain's own limits; then the process ends itself.
@@ -240,6 +241,7 @@ Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready rea
   const uint64_t recovered = daemon.engine_->stats().recovered;
   if (recovered > 0) log_info(str_cat(recovered, " jobs of the store go on"));
   group.spawn_named("store.health", &Daemon::watch_store, std::ref(daemon));
+  group.spawn_named("plugins.health", &Daemon::watch_plugins, std::ref(daemon));
   if (daemon.folder_events_ != nullptr) {
     group.spawn_named("plugins.watch", &Daemon::watch_folder, std::ref(daemon));
   }
@@ -272,6 +274,16 @@ Co<absl::Status> Daemon::watch_store(Daemon& daemon) {
       if (!daemon.draining_) daemon.server_->set_serving(last != StoreHealth::kStopped);
     }
     co_await sleep(kStoreLook);
+  }
+}
+
+// A plugin whose jobs have to wait is no reason to send clients away from all the others.
+Co<absl::Status> Daemon::watch_plugins(Daemon& daemon) {
+  for (;;) {
+    for (const PluginHost::HealthView& plugin : daemon.stages_.health()) {
+      daemon.server_->set_part_serving(str_cat("plugins/", plugin.short_name), plugin.available);
+    }
+    co_await sleep(kPluginLook);
   }
 }
 

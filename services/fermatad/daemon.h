@@ -69,6 +69,7 @@ class Daemon {
   static Co<absl::Status> run_engine(Daemon& daemon);
   static Co<absl::Status> run_server(Daemon& daemon);
   static Co<absl::Status> watch_store(Daemon& daemon);
+  static Co<absl::Status> watch_plugins(Daemon& daemon);
   Co<void> drain(Task<void> engine);
   static Co<absl::Status> run_plugins(Daemon& daemon);
   static Co<absl::Status> run_admin(Daemon& daemon);

@@ -22,6 +22,8 @@
 #include "services/fermatad/private_folder.h"
 #include "services/fermatad/signals.h"
 #include "services/fermatad/version.h"
+#include "services/stages/crash_memory.h"
+#include "services/stages/current_call.h"
 
 namespace fermata {
 namespace {
@@ -61,6 +63,12 @@ void greet(const Daemon& daemon) { say(daemon.greeting()); }
 Co<absl::Status> serve(Daemon& daemon) {
   const Watchdog watchdog(Watchdog::Options(),
                           [](const Watchdog::Report& report) { log_warning(report.to_string()); });
+  const CurrentCall* const loop_call = &CurrentCall::here();
+  const Watchdog hangs(Watchdog::Options{CrashMemory::kHang, 1},
+                       [loop_call](const Watchdog::Report&) {
+                         const std::string hang = CrashMemory::note_hang(*loop_call);
+                         if (!hang.empty()) log_error(hang);
+                       });
   absl::Status status = co_await daemon.load();
   for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
   if (status.ok()) status = daemon.open();
@@ -102,7 +110,7 @@ int run_with(const Config& config, bool only_check) {
     return kFailed;
   }
   const std::unique_ptr<KernelLoop> loop = loop_for(config);
-  absl::StatusOr<Placements> placements = make_placements(config);
+  absl::StatusOr<Placements> placements = make_placements(config, only_check);
   if (!placements.ok()) {
     complain(text_of(placements.status()));
     return kFailed;

@@ -63,7 +63,7 @@ std::string plugin_host_program(const Config& config) {
   return ::access(program.c_str(), X_OK) == 0 ? program : "";
 }
 
-absl::StatusOr<Placements> make_placements(const Config& config) {
+absl::StatusOr<Placements> make_placements(const Config& config, bool only_check) {
   Placements placements;
   placements.program = plugin_host_program(config);
   if (placements.program.empty() && !config.plugins.host.empty()) {
@@ -74,14 +74,23 @@ absl::StatusOr<Placements> make_placements(const Config& config) {
     placements.plugins[name] = placement_of(isolation);
   }
   if (config.plugins.state.empty()) return placements;
+  if (only_check) {
+    placements.blamed = CrashMemory::peek(config.plugins.state).blamed();
+    return placements;
+  }
   absl::StatusOr<CrashMemory> memory = CrashMemory::open(config.plugins.state);
   if (!memory.ok()) return memory.status();
   placements.blamed = memory->blamed();
   if (memory->last()) {
-    log_error(str_cat("this server died of ", memory->last()->to_string(),
+    log_error(str_cat("this server ", memory->last()->to_string(),
                       "; with placement: auto that plugin runs in a process of its own from now "
                       "on (",
                       config.plugins.state, "/blamed-plugins remembers it)"));
+  } else if (!memory->killed_in().empty()) {
+    log_warning(str_cat(
+        "this server was killed (for want of memory, or by hand) while it was in "
+        "plugin ",
+        memory->killed_in(), "; if that goes on, give it a process of its own: plugins.isolation"));
   }
   return placements;
 }

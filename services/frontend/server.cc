@@ -4,6 +4,8 @@
 #include <array>
 #include <climits>
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -129,6 +131,8 @@ class Server::State {
   PluginsService plugins;
   const Report report;
   Event stopped;
+  bool serving = false;
+  std::map<std::string, bool> parts;  // by the name that health has for them
   std::unique_ptr<CredentialFiles> files;
   std::unique_ptr<FrontDoor> door;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -178,8 +182,17 @@ Co<absl::Status> Server::serve() {
 }
 
 void Server::set_serving(bool serving) {
+  state_->serving = serving;
   grpc::HealthCheckServiceInterface* health = state_->server->GetHealthCheckService();
   for (const char* name : kHealthNames) health->SetServingStatus(name, serving);
+  for (const auto& [name, good] : state_->parts) health->SetServingStatus(name, serving && good);
+}
+
+void Server::set_part_serving(std::string_view name, bool serving) {
+  const auto [part, fresh] = state_->parts.try_emplace(std::string(name), serving);
+  if (!fresh && std::exchange(part->second, serving) == serving) return;
+  state_->server->GetHealthCheckService()->SetServingStatus(part->first,
+                                                            state_->serving && serving);
 }
 
 Co<void> Server::stop(absl::Duration grace) {

@@ -84,6 +84,7 @@ bool BlockingOp::stop() noexcept {
   return !running_;
 }
 
+// On a worker.
 void BlockingOp::work(OffloadJob& job) noexcept {
   BlockingOp& op = static_cast<Job&>(job).op;
   const StageCall& call = op.call();

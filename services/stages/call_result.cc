@@ -49,6 +49,7 @@ bool retryable(fermata_status status) {
 
 StageResult StageCall::result() const noexcept {
   if (abandoned_) return StageResult::kAbandoned;
+  if (flooded_) return StageResult::kInvalid;
   switch (status_) {
     case FERMATA_OK:
       return StageResult::kOk;
@@ -73,6 +74,11 @@ StageResult StageCall::result() const noexcept {
 
 absl::Status StageCall::absl_status() const {
   const std::string& use = instance_.stage().info().use;
+  if (flooded_) {
+    return absl::ResourceExhaustedError(absl::StrCat(use, ": its output has ", chunk_bytes_,
+                                                     " bytes or more, this server takes at most ",
+                                                     instance_.host().payload_max));
+  }
   if (abandoned_ && state_of_call_ != State::kFinished) {
     const bool deadline = cancel_reason() == FERMATA_CANCEL_DEADLINE;
     return absl::Status(
@@ -100,8 +106,15 @@ StageOutcome StageCall::take_outcome() {
     return outcome;
   }
   outcome.preempted = instance_.preempting() && cancel_reason() == FERMATA_CANCEL_SHUTDOWN;
-  outcome.lost = status_ == FERMATA_E_LOST;
-  outcome.retryable = absl::IsDeadlineExceeded(outcome.status) || retryable(status_);
+  // Only the host knows what becomes of a process: a stage can pass on that one below it died.
+  if (lost_below_ && (status_ == FERMATA_E_LOST || status_ == FERMATA_E_UNAVAILABLE)) {
+    const bool again = instance_.stage().info().idempotent;
+    outcome.lost = crashed_below_ || again;
+    outcome.lost_below = outcome.lost;
+    if (!crashed_below_ && again) outcome.preempted = true;  // another job's call killed it
+  }
+  outcome.retryable = (absl::IsDeadlineExceeded(outcome.status) || retryable(status_)) &&
+                      !(outcome.lost && unsafe_below_) && !flooded_;
   constexpr uint64_t kLongestWaitNs = uint64_t{30} * 24 * 3600 * 1'000'000'000;
   outcome.retry_after =
       absl::Nanoseconds(static_cast<int64_t>(std::min(failure_.retry_after_ns, kLongestWaitNs)));

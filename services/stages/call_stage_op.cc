@@ -34,6 +34,7 @@ void CallStageOp::call_ended(RunningCall& child) noexcept {
     if (event.buf.ref != nullptr) retain_ref(event.buf.ref);
   } else {
     set_text(std::string(outcome.status.message()));
+    if (outcome.lost) call().lost_below(outcome);
   }
   call().complete_later(*this,
                         child.status() == FERMATA_PENDING ? FERMATA_E_CANCELLED : child.status());

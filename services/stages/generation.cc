@@ -45,10 +45,10 @@ void CallHold::note(const StageOutcome& outcome) {
   if (generation_ == nullptr || outcome.preempted || absl::IsCancelled(outcome.status)) return;
   GenerationTally& tally = generation_->tally_;
   ++tally.ended;
-  // A wrong input is the job's own fault, whatever the version.
+  // A wrong input is the job's own fault, whatever version runs it.
   if (outcome.status.ok() || absl::IsInvalidArgument(outcome.status)) return;
   ++tally.failed;
-  if (outcome.lost) ++tally.lost;
+  if (outcome.lost && !outcome.lost_below) ++tally.lost;
 }
 
 }  // namespace fermata

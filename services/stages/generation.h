@@ -159,7 +159,7 @@ class CallHold {
     generation_->call_ended();
     generation_.reset();
   }
-  // Counts how the attempt ended.
+  // Counts how the attempt ended; nothing, without a generation.
   void note(const StageOutcome& outcome);
   PluginGeneration* generation() const { return generation_.get(); }
 

@@ -57,8 +57,7 @@ Co<absl::Status> InprocGeneration::create(std::vector<std::string> configs) {
 }
 
 Co<StageOutcome> InprocGeneration::call(size_t stage, StageRequest request) {
-  return attempt_stage(CallHold(shared_from_this()), this, &context_.loop, stage,
-                       std::move(request));
+  return attempt_stage(CallHold(shared_from_this()), this, &context_, stage, std::move(request));
 }
 
 void InprocGeneration::preempt() {

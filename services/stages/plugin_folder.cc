@@ -37,10 +37,12 @@ absl::StatusOr<std::vector<std::string>> open_plugin_folder(std::string folder,
   return files;
 }
 
-TakenPlugin take_plugin(std::string file, TakeOptions options) {
+namespace {
+
+TakenPlugin judge_copy(std::string file, const absl::StatusOr<PrivateCopy>& copy,
+                       const TakeOptions& options) {
   TakenPlugin taken;
   taken.file = std::move(file);
-  absl::StatusOr<PrivateCopy> copy = copy_plugin(options.folder, taken.file, options.private_dir);
   taken.status = copy.status();
   if (!copy.ok()) return taken;
   taken.sha256 = copy->sha256;
@@ -59,6 +61,18 @@ TakenPlugin take_plugin(std::string file, TakeOptions options) {
                 : refusal(131, taken.file,
                           absl::StrCat("plugins.lock cannot be used: ", lock.status().message()));
   return taken;
+}
+
+}  // namespace
+
+TakenPlugin take_plugin(std::string file, TakeOptions options) {
+  const absl::StatusOr<PrivateCopy> copy = copy_plugin(options.folder, file, options.private_dir);
+  return judge_copy(std::move(file), copy, options);
+}
+
+TakenPlugin retake_plugin(std::string file, std::string sha256, TakeOptions options) {
+  const absl::StatusOr<PrivateCopy> copy = earlier_copy(file, sha256, options.private_dir);
+  return judge_copy(std::move(file), copy, options);
 }
 
 absl::StatusOr<std::unique_ptr<LoadedPlugin>> map_plugin(TakenPlugin taken, std::string fresh_path,

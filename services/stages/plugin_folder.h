@@ -41,6 +41,10 @@ struct TakenPlugin {
 };
 TakenPlugin take_plugin(std::string file, TakeOptions options);
 
+// The same with bytes that were taken before: our copy of them, wherever their file is now. They
+// are judged anew; PLG-100 when the copy does not hold them.
+TakenPlugin retake_plugin(std::string file, std::string sha256, TakeOptions options);
+
 // Loads and initialises it. `known` are the images that are mapped already: PLG-146 when the
 // dynamic loader answers with one of them. With `fresh_path` set, from a new copy under that name:
 // code that was stopped once cannot be started again.

@@ -17,6 +17,7 @@ PluginHost::PluginHost(Loop& loop, StagesOptions options)
   context_->log = options_.log;
   context_->cancel_grace_ns = absl::ToInt64Nanoseconds(options_.cancel_grace);
   context_->max_depth = options_.max_depth;
+  context_->payload_max = options_.payload_max;
   context_->chunk_credit = std::max<uint32_t>(options_.chunk_credit, 1);
   context_->find_stage = [this](std::string_view use, const PluginGeneration& caller) {
     return target_for(use, caller);

@@ -27,6 +27,7 @@
 #include "services/async/async.h"
 #include "services/stages/denied_list.h"
 #include "services/stages/generation.h"
+#include "services/stages/isolated/restart_policy.h"
 #include "services/stages/plugin_folder.h"
 #include "services/stages/plugin_metrics.h"
 #include "services/stages/plugin_placement.h"
@@ -57,7 +58,8 @@ struct StagesOptions {
   // How long its instances then wait for a roll-back.
   absl::Duration rollback_window = absl::Minutes(10);
   Placements placements;
-  // Of one output of a plugin in its own process, and of all its chunks together.
+  RestartLimits restart;  // of plugins in processes of their own
+  // Of all chunks of one call together; and of one output of a plugin in its own process.
   uint64_t payload_max = uint64_t{64} << 20;
   ProbeOptions probe;
   CanaryOptions canary;
@@ -80,10 +82,11 @@ struct LoadReport {
 };
 
 enum class LoadReason : uint8_t {
-  kStart,    // nothing is running yet
-  kRescan,   // perhaps nothing has changed: what was refused stays refused
-  kDropped,  // somebody put it there: what was refused is tried again
-  kAsked,    // somebody asked: what is active already gets new instances
+  kStart,     // nothing is running yet
+  kRescan,    // perhaps nothing has changed: what was refused stays refused
+  kDropped,   // somebody put it there: what was refused is tried again
+  kAsked,     // somebody asked: what is active already gets new instances
+  kRollback,  // its bytes were active before: at once, without a canary
 };
 
 struct ReloadCounts {
@@ -134,8 +137,9 @@ class PluginHost final : public Stages {
   // Files that are known by now, loaded or refused.
   std::vector<std::string> known_files() const;
   // Back to the version before, or away with the canary; the bytes that were left are denied until
-  // allow(). `plugin`: a short name or an id. Gives what was done, for people. NOT_FOUND: no such
-  // plugin; FAILED_PRECONDITION: nothing to go back to.
+  // allow(). At once while that version is warm; later it is loaded anew, from our copy of it.
+  // `plugin`: a short name or an id. Gives what was done, for people. NOT_FOUND: no such plugin;
+  // FAILED_PRECONDITION: nothing to go back to.
   Co<absl::StatusOr<std::string>> rollback(std::string plugin, std::string why);
   // NOT_FOUND: they are not denied.
   Co<absl::StatusOr<std::string>> allow(std::string sha256);
@@ -161,8 +165,12 @@ class PluginHost final : public Stages {
     const ProcessStats* stats;
   };
   std::vector<ProcessView> process_views() const;
-  // "degraded: org.example.fetch 1.2.0 crashes in a loop: ...": what is unavailable for now.
-  std::vector<std::string> degraded() const;
+  // Of every plugin that is loaded.
+  struct HealthView {
+    std::string_view short_name;
+    bool available;  // false: its process crashes in a loop, and its jobs wait
+  };
+  std::vector<HealthView> health() const;
 
  private:
   // plugin_host.cc
@@ -174,10 +182,11 @@ class PluginHost final : public Stages {
   Co<FileReport> load_locked(std::string file, LoadReason reason);
   absl::Status judge(const TakenPlugin& taken, LoadReason reason, bool* known);
   void audit(const TakenPlugin& taken, const FileReport& report) const;
-  Co<absl::Status> load_taken(TakenPlugin taken, bool at_start, FileReport* report);
+  TakeOptions take_options() const;
+  Co<absl::Status> load_taken(TakenPlugin taken, LoadReason reason, FileReport* report);
   Co<absl::StatusOr<GenerationRef>> inproc_generation(PluginSlot* slot, TakenPlugin taken);
   Co<absl::StatusOr<std::shared_ptr<LoadedPlugin>>> image_of(PluginSlot* slot, TakenPlugin taken);
-  Co<absl::Status> start_generation(PluginSlot* slot, GenerationRef generation, bool at_start);
+  Co<absl::Status> start_generation(PluginSlot* slot, GenerationRef generation, LoadReason reason);
   // plugin_host_isolated.cc
   HostFacts facts() const;
   absl::Status check_placement(const TakenPlugin& taken) const;
@@ -198,6 +207,7 @@ class PluginHost final : public Stages {
   Co<void> retire(PluginSlot* slot, GenerationRef generation);
   // plugin_host_rollback.cc
   PluginSlot* find_slot(std::string_view plugin) const;
+  Co<absl::Status> go_back(PluginSlot* slot);
   Co<absl::StatusOr<std::string>> withdraw(PluginSlot* slot, GenerationRef bad, std::string why);
   Co<absl::Status> save_denied();
   static Co<void> canary(PluginHost* self, PluginSlot* slot, GenerationRef generation);

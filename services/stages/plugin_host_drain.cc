@@ -12,6 +12,8 @@ namespace {
 
 // Generations that are gone and still listed, of all plugins.
 constexpr size_t kRetiredListed = 200;
+// How often a new version is looked at, while the one before could take over again.
+constexpr absl::Duration kLook = absl::Seconds(1);
 
 }  // namespace
 
@@ -95,8 +97,16 @@ Co<void> PluginHost::drain(PluginHost* self, PluginSlot* slot, GenerationRef gen
 
 // False: it was taken back meanwhile.
 Co<bool> PluginHost::drained(PluginSlot* slot, GenerationRef generation) {
-  absl::Status in_time = co_await timeout(options_.drain_timeout, generation->idle().wait());
-  if (generation->state() != GenerationState::kDraining) co_return false;
+  const absl::Time latest = context_->loop.now() + options_.drain_timeout;
+  absl::Status in_time = absl::DeadlineExceededError("");
+  while (!in_time.ok() && context_->loop.now() < latest) {
+    const absl::Time look = std::min(latest, context_->loop.now() + kLook);
+    in_time = co_await timeout_at(look, generation->idle().wait());
+    if (generation->state() != GenerationState::kDraining) co_return false;
+    if (in_time.ok() || slot->previous() != generation) continue;
+    const bool back = co_await went_back(slot);
+    if (back) co_return false;
+  }
   if (!in_time.ok()) {
     say(StageLogLevel::kWarning, slot->id(),
         refusal(191, generation->identity().version,
@@ -113,12 +123,12 @@ Co<bool> PluginHost::drained(PluginSlot* slot, GenerationRef generation) {
   const absl::Time until = context_->loop.now() + options_.rollback_window;
   while (slot->previous() == generation && generation->state() == GenerationState::kWarm) {
     slot->changed().clear();
-    const absl::Time look = std::min(until, context_->loop.now() + absl::Seconds(1));
+    const absl::Time look = std::min(until, context_->loop.now() + kLook);
     absl::Status changed = co_await timeout_at(look, slot->changed().wait());
     if (changed.ok()) continue;
     const bool back = co_await went_back(slot);
     if (back || context_->loop.now() < until) continue;
-    if (slot->previous() == generation) slot->forget_previous();
+    if (slot->previous() == generation) slot->retire_previous();
   }
   co_return generation->state() == GenerationState::kWarm;
 }

@@ -46,8 +46,8 @@ Co<absl::StatusOr<GenerationRef>> PluginHost::isolated_generation(PluginSlot* sl
   options.ping_ns = absl::ToInt64Nanoseconds(options_.placements.of(taken.note).hang) /
                     PluginProcess::kPingsMissedMax;
   options.chunk_credit = context_->chunk_credit;
-  auto plugin = std::make_unique<IsolatedPlugin>(*context_, std::move(options), identity.label(),
-                                                 slot->process_stats);
+  auto plugin = std::make_unique<IsolatedPlugin>(*context_, std::move(options), options_.restart,
+                                                 identity.label(), slot->process_stats);
   absl::StatusOr<std::vector<StageInfo>> stages = co_await plugin->start();
   if (!stages.ok()) {
     co_await plugin->close();
@@ -67,15 +67,13 @@ std::vector<PluginHost::ProcessView> PluginHost::process_views() const {
   return views;
 }
 
-std::vector<std::string> PluginHost::degraded() const {
-  std::vector<std::string> texts;
+std::vector<PluginHost::HealthView> PluginHost::health() const {
+  std::vector<HealthView> views;
   for (const auto& [id, slot] : slots_) {
-    const GenerationRef& active = slot->active();
-    if (active == nullptr || !active->degraded()) continue;
-    texts.push_back(absl::StrCat("degraded: ", id, " ", active->identity().version, " ",
-                                 absl_view(active->state_text())));
+    if (slot->active() != nullptr)
+      views.push_back({slot->short_name(), !slot->active()->degraded()});
   }
-  return texts;
+  return views;
 }
 
 }  // namespace fermata

@@ -81,7 +81,7 @@ Co<absl::Status> PluginHost::add_plugin(std::string file, const fermata_plugin* 
   std::shared_ptr<LoadedPlugin> image = *std::move(plugin);
   auto generation = std::make_shared<InprocGeneration>(*context_, image, identity_of(taken),
                                                        slot.series_for(stage_infos(*image)));
-  status = co_await start_generation(&slot, std::move(generation), /*at_start=*/false);
+  status = co_await start_generation(&slot, std::move(generation), LoadReason::kDropped);
   if (!status.ok()) refuse(taken, status);
   co_return status;
 }
@@ -91,14 +91,18 @@ Co<FileReport> PluginHost::load_file(std::string file, LoadReason reason) {
   co_return co_await load_locked(std::move(file), reason);
 }
 
-Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
-  FileReport report;
+TakeOptions PluginHost::take_options() const {
   TakeOptions from;
   from.folder = options_.folder;
   from.private_dir = options_.private_dir;
   from.lock = options_.lock;
   from.facts = facts();
-  TakenPlugin taken = co_await offload(&take_plugin, std::move(file), std::move(from));
+  return from;
+}
+
+Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
+  FileReport report;
+  TakenPlugin taken = co_await offload(&take_plugin, std::move(file), take_options());
   report.id = taken.note.id;
   if (!taken.note.id.empty()) report.label = identity_of(taken).label();
   bool known = false;
@@ -110,7 +114,7 @@ Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
   report.fresh = true;
   if (report.status.ok()) report.status = check_placement(taken);
   if (report.status.ok()) {
-    report.status = co_await load_taken(taken, reason == LoadReason::kStart, &report);
+    report.status = co_await load_taken(taken, reason, &report);
   }
   ++(report.status.ok() ? counts_.loaded : counts_.refused);
   if (!report.status.ok()) refuse(taken, report.status);
@@ -155,9 +159,9 @@ void PluginHost::audit(const TakenPlugin& taken, const FileReport& report) const
       absl::StrCat("load file=", taken.file, " uid=", taken.owner,
                    " version=", taken.note.version.empty() ? "-" : taken.note.version,
                    " sha256=", taken.sha256.empty() ? "-" : taken.sha256,
-                   " placement=inproc result=", ok ? "loaded" : "refused",
-                   report.before.empty() ? "" : " before=", report.before, ok ? "" : ": ",
-                   report.status.message()));
+                   " placement=", options_.placements.isolated(taken.note) ? "isolated" : "inproc",
+                   " result=", ok ? "loaded" : "refused", report.before.empty() ? "" : " before=",
+                   report.before, ok ? "" : ": ", report.status.message()));
 }
 
 Co<absl::StatusOr<GenerationRef>> PluginHost::inproc_generation(PluginSlot* slot,
@@ -179,7 +183,7 @@ Co<absl::StatusOr<GenerationRef>> PluginHost::inproc_generation(PluginSlot* slot
   co_return generation;
 }
 
-Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileReport* report) {
+Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, LoadReason reason, FileReport* report) {
   PluginSlot* slot = &slot_of(taken.note.id);
   if (slot->active() != nullptr) report->before = slot->active()->label();
   GenerationRef generation;
@@ -197,7 +201,7 @@ Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, bool at_start, FileRe
   // What is asked of the folder from now on; the version that came from this file goes.
   const auto [entry, fresh] = present_.try_emplace(taken.file);
   const std::string before = std::exchange(entry->second, taken.sha256);
-  absl::Status started = co_await start_generation(slot, std::move(generation), at_start);
+  absl::Status started = co_await start_generation(slot, std::move(generation), reason);
   if (started.ok()) {
     refused_.erase(taken.file);
   } else if (before.empty()) {
@@ -271,7 +275,7 @@ std::string PluginHost::config_of(const PluginIdentity& identity) const {
 }
 
 Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef generation,
-                                              bool at_start) {
+                                              LoadReason reason) {
   closed_ = false;
   absl::StatusOr<std::vector<std::string>> configs =
       stage_configs(generation->stages(), config_of(generation->identity()));
@@ -285,14 +289,14 @@ Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef ge
   }
   slot->add(generation);
   const GenerationRef& active = slot->active();
-  const bool older = at_start && active != nullptr &&
+  const bool older = reason == LoadReason::kStart && active != nullptr &&
                      version_less(generation->identity().version, active->identity().version);
   if (older) {  // both are wanted, and nothing says which came later
     generation->set_state(GenerationState::kPinned);
     slot->reroute();
     name_routes();
-  } else if (!at_start && active != nullptr && group_ != nullptr &&
-             !options_.canary.steps.empty()) {
+  } else if (reason != LoadReason::kStart && reason != LoadReason::kRollback && active != nullptr &&
+             group_ != nullptr && !options_.canary.steps.empty()) {
     slot->set_canary(generation, 0);
     review(*slot);  // a canary before it is not one any more
     name_routes();

@@ -14,6 +14,14 @@ namespace {
 // By itself, a plugin is rolled back at most this often.
 constexpr absl::Duration kAutomaticEvery = absl::Hours(1);
 
+std::string killed(const PluginGeneration& generation) {
+  const PluginIdentity& identity = generation.identity();
+  return std::string(refusal(190, absl::StrCat(identity.id, " ", identity.version),
+                             absl::StrCat("rolled back: it killed its process ",
+                                          generation.tally().lost, " times"))
+                         .message());
+}
+
 double error_rate(uint64_t failed, uint64_t ended) {
   return ended == 0 ? 0 : 100.0 * static_cast<double>(failed) / static_cast<double>(ended);
 }
@@ -43,14 +51,34 @@ Co<absl::StatusOr<std::string>> PluginHost::rollback(std::string plugin, std::st
     co_return co_await withdraw(slot, canary, std::move(why));
   }
   const GenerationRef bad = slot->active();
-  if (bad == nullptr || slot->previous() == nullptr) {
-    co_return absl::FailedPreconditionError(absl::StrCat(
-        slot->id(), " has no version to go back to: ", bad == nullptr ? "none" : bad->label(),
-        " is active, and what was before it is closed - put its file into the folder"));
-  }
-  const GenerationRef back = slot->previous();
-  switch_to(*slot, back);
+  absl::Status back = co_await go_back(slot);
+  if (!back.ok()) co_return back;
   co_return co_await withdraw(slot, bad, std::move(why));
+}
+
+// Makes the version before active again: at once while it is warm, else from our copy of its bytes.
+Co<absl::Status> PluginHost::go_back(PluginSlot* slot) {
+  const GenerationRef warm = slot->previous();
+  if (warm != nullptr) {
+    switch_to(*slot, warm);
+    co_return absl::OkStatus();
+  }
+  const PluginIdentity before = slot->retired();
+  if (slot->active() == nullptr || before.sha256.empty()) {
+    co_return absl::FailedPreconditionError(
+        absl::StrCat(slot->id(), " has no version to go back to: ",
+                     slot->active() == nullptr ? "none" : slot->active()->label(),
+                     " is active, and nothing was before it since this server started"));
+  }
+  TakenPlugin taken = co_await offload(&retake_plugin, before.file, before.sha256, take_options());
+  FileReport report;
+  report.status = taken.status;
+  if (report.status.ok()) {
+    report.status = co_await load_taken(taken, LoadReason::kRollback, &report);
+  }
+  audit(taken, report);
+  if (report.status.ok()) slot->forget_retired();
+  co_return report.status;
 }
 
 // It is not active any more: denied, drained, never warm.
@@ -129,12 +157,7 @@ Co<void> PluginHost::canary(PluginHost* self, PluginSlot* slot, GenerationRef ge
 std::string PluginHost::fault_of(const PluginGeneration& canary, const PluginGeneration& active,
                                  const GenerationTally& before) const {
   const GenerationTally& now = canary.tally();
-  if (now.lost >= kLostMax) {
-    return std::string(
-        refusal(190, absl::StrCat(canary.identity().id, " ", canary.identity().version),
-                absl::StrCat("rolled back: it killed its process ", now.lost, " times"))
-            .message());
-  }
+  if (now.lost >= kLostMax) return killed(canary);
   if (now.ended < options_.canary.attempts) return "";
   const double is = error_rate(now.failed, now.ended);
   const double was =
@@ -151,10 +174,18 @@ std::string PluginHost::fault_of(const PluginGeneration& canary, const PluginGen
 Co<bool> PluginHost::went_back(PluginSlot* slot) {
   const GenerationRef active = slot->active();
   if (active == nullptr || active->tally().lost < kLostMax) co_return false;
-  if (now() - slot->last_automatic < kAutomaticEvery) co_return false;
+  if (now() - slot->last_automatic < kAutomaticEvery) {
+    if (std::exchange(slot->last_spared, active->label()) != active->label()) {
+      say(StageLogLevel::kWarning, slot->id(),
+          absl::StrCat(active->label(), " killed its process ", active->tally().lost,
+                       " times; it stays, since a plugin is rolled back by itself at most once in ",
+                       absl::FormatDuration(kAutomaticEvery), " - fermata plugin rollback ",
+                       slot->id()));
+    }
+    co_return false;
+  }
   slot->last_automatic = now();
-  absl::StatusOr<std::string> said = co_await rollback(
-      slot->id(), absl::StrCat("it killed its process ", active->tally().lost, " times"));
+  absl::StatusOr<std::string> said = co_await rollback(slot->id(), killed(*active));
   co_return said.ok();
 }
 

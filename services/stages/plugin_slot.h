@@ -76,6 +76,14 @@ class PluginSlot {
   const GenerationRef& active() const { return active_; }
   const GenerationRef& previous() const { return previous_; }
   void forget_previous() { previous_ = nullptr; }
+  // Its time is over: it is closed, and only its bytes can bring it back.
+  void retire_previous() {
+    retired_ = previous_->identity();
+    previous_ = nullptr;
+  }
+  // The last one for which that was done; without a sha256: none.
+  const PluginIdentity& retired() const { return retired_; }
+  void forget_retired() { retired_ = PluginIdentity(); }
   // `percent` of the new attempts that name no version go to it. Null: none do.
   void set_canary(GenerationRef generation, int percent);
   const GenerationRef& canary() const { return canary_; }
@@ -92,6 +100,7 @@ class PluginSlot {
   Event& changed() { return changed_; }
 
   absl::Time last_automatic = absl::InfinitePast();  // roll-back
+  std::string last_spared;  // label of the version that was not rolled back, so soon after another
 
   // Code that is mapped for this plugin, also of generations that are gone.
   struct Image {
@@ -110,6 +119,7 @@ class PluginSlot {
   std::vector<GenerationRef> generations_;
   GenerationRef active_;
   GenerationRef previous_;
+  PluginIdentity retired_;
   GenerationRef canary_;
   int canary_percent_ = 0;
   int canary_turn_ = 0;

@@ -25,7 +25,7 @@
 namespace fermata {
 namespace {
 
-// A plugin with all its debug information stays far below; a wrong file is not read into memory
+// A plugin with all its debug information stays far below it; a wrong file is not read into memory
 // whole.
 constexpr off_t kMaxFileBytes = off_t{1} << 30;
 
@@ -200,6 +200,30 @@ absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::st
   copy.owner = info.st_uid;
   if (absl::Status s = write_copy(copy.path, copy.bytes); !s.ok()) {
     return refusal(100, file, absl::StrCat("cannot be copied: ", s.message()));
+  }
+  return copy;
+}
+
+absl::StatusOr<PrivateCopy> earlier_copy(const std::string& file, const std::string& sha256,
+                                         const std::string& private_dir) {
+  PrivateCopy copy;
+  copy.path = absl::StrCat(private_dir, "/", sha256, ".so");
+  FileDescriptor in(::open(copy.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info;
+  if (!in.ok() || ::fstat(in.get(), &info) != 0) {
+    return refusal(100, file, std::string(cannot("open", copy.path).message()));
+  }
+  absl::StatusOr<std::string> bytes = read_all(in.get(), info.st_size);
+  if (!bytes.ok()) {
+    return refusal(100, file, absl::StrCat("cannot be read: ", bytes.status().message()));
+  }
+  copy.bytes = *std::move(bytes);
+  copy.sha256 = sha256_hex(copy.bytes);
+  copy.owner = info.st_uid;
+  if (copy.sha256 != sha256) {
+    return refusal(100, file,
+                   absl::StrCat("the copy of ", sha256.substr(0, 8), " holds ",
+                                copy.sha256.substr(0, 8), " by now"));
   }
   return copy;
 }

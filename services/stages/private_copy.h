@@ -38,6 +38,11 @@ absl::Status check_trusted_file(const std::string& path);
 absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
                                         const std::string& private_dir);
 
+// What copy_plugin() left in the private directory, read again. PLG-100: it is not there, or holds
+// other bytes.
+absl::StatusOr<PrivateCopy> earlier_copy(const std::string& file, const std::string& sha256,
+                                         const std::string& private_dir);
+
 // The same bytes at another path, as a file of its own: the dynamic loader knows files by their
 // path and inode.
 absl::Status copy_again(const std::string& path, const std::string& fresh_path);

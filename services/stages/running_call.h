@@ -30,6 +30,9 @@ struct StageCallSpec {
   int64_t deadline_ns = TimerHeap::kNever;
   uint32_t attempt = 1;
   uint32_t depth = 0;  // sub-stages inside each other
+  // The engine's attempt for which it runs, as HostContext counts them: the same for every stage
+  // that is called on its behalf. 0: none, or not known here (in a plugin's process).
+  uint64_t root = 0;
   bool probe = false;
   uint64_t number = 0;  // in a plugin's process: the server's number of it
   StageObserver* observer = nullptr;

@@ -8,6 +8,7 @@
 #include "services/async/async.h"
 #include "services/stages/call_awaiter.h"
 #include "services/stages/input_check.h"
+#include "services/stages/stage_instance.h"
 
 namespace fermata {
 namespace {
@@ -39,7 +40,7 @@ StageOutcome bad_input(PluginGeneration& generation, size_t stage, const absl::S
 
 }  // namespace
 
-Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, Loop* loop,
+Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, HostContext* host,
                                size_t stage, StageRequest request) {
   if (!generation->open()) co_return closing(generation->stages()[stage], generation->label());
   if (request.observer != nullptr) request.observer->began(generation->label());
@@ -59,7 +60,8 @@ Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, Loop
   StageCallSpec spec;
   spec.job_id = std::move(request.job_id);
   spec.input = Buffer(std::move(request.input));
-  spec.deadline_ns = loop->to_ns(request.deadline);
+  spec.deadline_ns = host->loop.to_ns(request.deadline);
+  spec.root = ++host->attempts;
   spec.attempt = request.attempt;
   spec.probe = request.probe;
   spec.observer = request.observer;

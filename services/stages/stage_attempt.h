@@ -6,15 +6,16 @@
 #include <cstddef>
 
 #include "services/async/co.h"
-#include "services/async/loop.h"
 #include "services/stages/generation.h"
 #include "services/stages/running_call.h"
 #include "services/stages/stages.h"
 
 namespace fermata {
 
+struct HostContext;
+
 // As PluginGeneration::call. `hold` keeps `generation`, and with it what its callee() gives.
-Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, Loop* loop,
+Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, HostContext* host,
                                size_t stage, StageRequest request);
 
 }  // namespace fermata

@@ -174,6 +174,7 @@ void StageCall::retire() noexcept {
 }
 
 void StageCall::tell_owner() noexcept {
+  if (spec_.hold.generation() != nullptr) spec_.hold.note(take_outcome());
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->call_ended(*this);
   spec_.observer = nullptr;

@@ -94,6 +94,12 @@ class StageCall final : public fermata_call, public RunningCall {
   void complete_later(CallOp& op, fermata_status status) noexcept;
   void chunk_from_child(uint64_t token, const Buffer& bytes) noexcept;
   void take_worker_mail() noexcept;
+  // A stage that this one called lost its process.
+  void lost_below(const StageOutcome& outcome) noexcept {
+    lost_below_ = true;
+    crashed_below_ = crashed_below_ || !outcome.preempted;
+    unsafe_below_ = unsafe_below_ || !outcome.retryable;
+  }
 
   // ---- in a plugin's own process: a chunk has left for the server; some have arrived there ----
   void owe_credit() noexcept { ++owed_; }
@@ -147,6 +153,7 @@ class StageCall final : public fermata_call, public RunningCall {
   int64_t started_ns_ = 0;
   std::atomic<uint32_t> cancelled_{0};
   fermata_status status_ = FERMATA_PENDING;
+  uint64_t chunk_bytes_ = 0;
   uint32_t credit_ = 0;
   uint32_t owed_ = 0;  // while there are any, await_credit() waits
   State state_of_call_ = State::kNew;
@@ -155,6 +162,10 @@ class StageCall final : public fermata_call, public RunningCall {
   bool delivering_ = false;
   bool abandoned_ = false;
   bool emitted_final_ = false;
+  bool flooded_ = false;  // more chunks than the server takes
+  bool lost_below_ = false;
+  bool crashed_below_ = false;  // in that very call
+  bool unsafe_below_ = false;   // in a stage that must not run twice
 };
 
 }  // namespace fermata

@@ -79,6 +79,7 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
   spec.trace_parent = spec_.trace_parent;
   spec.attempt = spec_.attempt;
   spec.depth = spec_.depth + 1;
+  spec.root = spec_.root;
   spec.deadline_ns = spec_.deadline_ns;
   if (deadline_ns != 0 && deadline_ns < static_cast<uint64_t>(spec.deadline_ns)) {
     spec.deadline_ns = static_cast<int64_t>(deadline_ns);
@@ -157,6 +158,12 @@ fermata_status StageCall::emit(const fermata_buf& bytes, uint32_t flags) {
   }
   if (emitted_final_) return FERMATA_E_INVALID;
   if (credit_ == 0) return FERMATA_WOULD_BLOCK;
+  chunk_bytes_ += bytes.len;
+  if (chunk_bytes_ > instance_.host().payload_max) {
+    flooded_ = true;
+    cancel(FERMATA_CANCEL_REQUESTED);
+    return FERMATA_E_CLOSED;
+  }
   --credit_;
   ++instance_.counters().chunks;
   const Buffer chunk = Buffer::retain(bytes);

@@ -27,6 +27,7 @@ HostContext::HostContext(Loop& loop) : loop(loop), wakers(std::make_shared<Waker
   });
 }
 
+// Wakers that plugins still hold find nobody from now on.
 HostContext::~HostContext() { wakers->close(); }
 
 StageInstance::StageInstance(HostContext& host, const fermata_stage& abi,
@@ -37,8 +38,8 @@ StageInstance::StageInstance(HostContext& host, const fermata_stage& abi,
       abi_(abi),
       generation_(generation),
       stage_(std::move(stage)),
-      where_(absl::StrCat(stage_->info().plugin_id, " ", stage_->info().version, " ",
-                          stage_->info().name)),
+      where_(CurrentCall::name(absl::StrCat(stage_->info().plugin_id, " ", stage_->info().version,
+                                            " ", stage_->info().name))),
       input_schema_(std::move(input_schema)),
       metrics_(std::move(metrics)),
       log_limit_(/*per_second=*/20, /*burst=*/100),

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -66,6 +67,9 @@ struct HostContext {
   int64_t cancel_grace_ns = 0;
   uint32_t max_depth = 16;
   uint32_t chunk_credit = 16;
+  // Of all chunks of one call; in a plugin's process the server counts them.
+  uint64_t payload_max = std::numeric_limits<uint64_t>::max();
+  uint64_t attempts = 0;            // begun so far
   std::vector<GenerationRef> kept;  // did not let go when they were closed: for ever
 };
 
@@ -108,7 +112,7 @@ class StageInstance final : public fermata_instance, public Callee {
     return input_schema_;
   }
   // For CurrentCall: "org.example.fetch 1.2.0 thumbnail".
-  const char* where() const noexcept { return where_.c_str(); }
+  const char* where() const noexcept { return where_; }
   // Gives up the reference that an event held.
   void release(const fermata_buf& buf) const;
 
@@ -128,7 +132,7 @@ class StageInstance final : public fermata_instance, public Callee {
   const fermata_stage& abi_;
   PluginGeneration& generation_;
   std::shared_ptr<Stage> stage_;
-  const std::string where_;
+  const char* const where_;
   std::shared_ptr<const JsonSchema> input_schema_;
   std::shared_ptr<PluginMetrics> metrics_;
   LogLimit log_limit_;

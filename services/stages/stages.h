@@ -95,9 +95,10 @@ struct StageOutcome {
   // The host ended the attempt, for no fault of it: its version went away, or another call killed
   // their common process. It is tried again at once and uses up no retry.
   bool preempted = false;
-  bool lost = false;    // the plugin's process died; what the stage did so far is unknown
-  Buffer output;        // JSON text; only when ok
-  std::string version;  // what ran it: "1.2.0+9f2c71ab", version and the file's hash
+  bool lost = false;        // the plugin's process died; what the stage did so far is unknown
+  bool lost_below = false;  // with `lost`: not its own process, but that of a stage it called
+  Buffer output;            // JSON text; only when ok
+  std::string version;      // what ran it: "1.2.0+9f2c71ab", version and the file's hash
 };
 
 // What becomes of a version of a plugin (generation.h).

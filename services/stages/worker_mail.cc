@@ -7,7 +7,7 @@
 namespace fermata {
 
 FailureDetail FailureDetail::copy_of(const fermata_failure& failure) {
-  constexpr size_t kMaxMessage = 4096;
+  constexpr size_t kMaxMessage = 4096;  // bytes
   FailureDetail detail;
   detail.message = std::string(view_of(failure.message).substr(0, kMaxMessage));
   detail.code = failure.code;

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import Daemon, built, main, plugins_pb2
+from harness import Daemon, built, jobs_pb2, main, plugins_pb2
 
 LONG = "--long" in sys.argv
 if LONG:
@@ -30,15 +30,16 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
 
 
-class ReloadUnderLoad(unittest.TestCase):
-    def drop(self, daemon, data):
-        """As an operator does it: a temporary name, then one rename."""
-        temporary = os.path.join(daemon.plugin_folder, "versioned.so.tmp")
-        with open(temporary, "wb") as out:
-            out.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, os.path.join(daemon.plugin_folder, "versioned.so"))
+def drop(daemon, data):
+    """As an operator does it: a temporary name, then one rename."""
+    temporary = os.path.join(daemon.plugin_folder, "versioned.so.tmp")
+    with open(temporary, "wb") as out:
+        out.write(data)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, os.path.join(daemon.plugin_folder, "versioned.so"))
 
+
+class ReloadUnderLoad(unittest.TestCase):
     def active_version(self, daemon):
         listed = daemon.plugins.List(plugins_pb2.ListPluginsRequest(page_size=1000)).plugins
         return [p.version for p in listed if p.phase == plugins_pb2.Plugin.ACTIVE]
@@ -62,7 +63,7 @@ class ReloadUnderLoad(unittest.TestCase):
             memory = []
             for i in range(RELOADS):
                 data, version = ((new, "1.1.0"), (old, "1.0.0"))[i % 2]
-                self.drop(daemon, data)
+                drop(daemon, data)
                 self.wait_until_active(daemon, version)
                 memory.append(resident_kib(daemon.process.pid))
             out, _ = load.communicate("", timeout=120)
@@ -82,15 +83,35 @@ class ReloadUnderLoad(unittest.TestCase):
             self.assertGreaterEqual(counts["rate"], 2000)
 
 
+class Preemption(unittest.TestCase):
+    def wait_until_in_a_version(self, daemon, name):
+        for _ in range(100000):
+            job = daemon.jobs.Get(jobs_pb2.GetJobRequest(name=name))
+            if job.stages and job.stages[0].versions:
+                return
+        self.fail("it never began:\n" + daemon.log)
+
+    def test_a_job_that_outlasts_the_drain_runs_again_in_the_new_version_free_of_charge(self):
+        with Daemon(plugins=[], plugin_files={"versioned.so": version_file("v1_0")},
+                    plugin_config="  watch: true\n  drain: 100ms\n") as daemon:
+            job = daemon.jobs.Submit(jobs_pb2.SubmitJobRequest(
+                job=jobs_pb2.Job(stage="versioned/version", input=b"60000")))
+            self.wait_until_in_a_version(daemon, job.name)
+            drop(daemon, version_file("v1_1"))
+            done = daemon.jobs.Wait(jobs_pb2.WaitJobRequest(name=job.name), timeout=60)
+            # Without a pipeline it has one attempt: this one cost none.
+            self.assertEqual(done.state, jobs_pb2.Job.SUCCEEDED, daemon.log)
+            self.assertEqual(done.result, b'"1.1.0"')
+            self.assertEqual([v.split("+")[0] for v in done.stages[0].versions],
+                             ["1.0.0", "1.1.0"])
+            self.assertIn("PLG-191 1.0.0: 1 calls still running after 100ms", daemon.log)
+
+
 class BadFiles(unittest.TestCase):
     def test_a_version_that_crashes_is_refused_by_the_probe_and_the_old_one_serves(self):
         with Daemon(plugins=[], plugin_files={"versioned.so": version_file("v1_0")},
                     plugin_config="  watch: true\n") as daemon:
-            with open(os.path.join(daemon.plugin_folder, "x.tmp"), "wb") as out:
-                out.write(version_file("v1_3_create_crashes"))
-            os.chmod(os.path.join(daemon.plugin_folder, "x.tmp"), 0o644)
-            os.replace(os.path.join(daemon.plugin_folder, "x.tmp"),
-                       os.path.join(daemon.plugin_folder, "versioned.so"))
+            drop(daemon, version_file("v1_3_create_crashes"))
             refused = []
             for _ in range(100000):
                 listed = daemon.plugins.List(plugins_pb2.ListPluginsRequest(page_size=100)).plugins

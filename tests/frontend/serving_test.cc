@@ -35,6 +35,27 @@ TEST(Health, EveryServiceAndTheWholeServe) {
   EXPECT_EQ(check(server, "fermata.v1.Nothing", &answer).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST(Health, APartThatDoesNotServeIsNamedAndTheWholeServes) {
+  TestServer server;
+  const auto set = [&](bool serving) {
+    server.on_loop([&] { server.server().set_part_serving("plugins/test", serving); });
+  };
+  set(true);
+  EXPECT_EQ(health(server, "plugins/test"), HealthCheckResponse::SERVING);
+  set(false);
+  EXPECT_EQ(health(server, "plugins/test"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(health(server, ""), HealthCheckResponse::SERVING);
+  // Neither is a part served by a server that does not serve, nor all parts by one that does.
+  server.on_loop([&] { server.server().set_serving(false); });
+  set(true);
+  EXPECT_EQ(health(server, "plugins/test"), HealthCheckResponse::NOT_SERVING);
+  set(false);
+  server.on_loop([&] { server.server().set_serving(true); });
+  EXPECT_EQ(health(server, "plugins/test"), HealthCheckResponse::NOT_SERVING);
+  set(true);
+  EXPECT_EQ(health(server, "plugins/test"), HealthCheckResponse::SERVING);
+}
+
 TEST(Drain, HealthFlipsNewJobsAreRefusedAndRunningOnesEnd) {
   TestServer server;
   grpc::ClientContext first;

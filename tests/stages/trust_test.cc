@@ -158,6 +158,50 @@ TEST_F(Rollback, IsOneStepBackAndTheOtherBytesStayAway) {
   });
 }
 
+TEST_F(Rollback, AfterItsWindowTheVersionBeforeIsLoadedFromTheServersCopy) {
+  drop("v1_0");
+  options.canary.steps = {50};
+  options.canary.attempts = 0;
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    FileReport report = co_await test.reload(host, "v1_1");
+    co_await sleep(absl::Minutes(12));
+    EXPECT_EQ(test.states(host), (std::vector<std::string>{"1.0.0 retired", "1.1.0 active"}));
+    absl::StatusOr<std::string> back = co_await host.rollback("versioned", "because");
+    EXPECT_TRUE(back.ok()) << back.status();
+    StageOutcome outcome = co_await call_stage(host, "versioned/version", "0");
+    EXPECT_EQ(outcome.output.view(), "\"1.0.0\"") << "at once, not as a canary";
+    report = co_await host.load_file("p.so", LoadReason::kDropped);
+    EXPECT_TRUE(absl::StartsWith(report.status.message(), "PLG-134 ")) << report.status;
+    back = co_await host.rollback("versioned", "again");
+    EXPECT_TRUE(absl::StrContains(back.status().message(), "has no version to go back to: 1.0.0+"))
+        << back.status();
+    co_return absl::OkStatus();
+  });
+}
+
+TEST_F(Rollback, WithoutThatCopyNothingChanges) {
+  drop("v1_0");
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    FileReport report = co_await test.reload(host, "v1_1");
+    co_await sleep(absl::Minutes(12));
+    const std::string sha256 = sha256_hex(read_runfile(Reload::file_of("v1_0")));
+    const std::string copy = test.options.private_dir + "/" + sha256 + ".so";
+    EXPECT_EQ(::unlink(copy.c_str()), 0);  // its code is mapped: the bytes must stay
+    std::ofstream(copy) << "other bytes";
+    absl::StatusOr<std::string> back = co_await host.rollback("versioned", "because");
+    EXPECT_TRUE(absl::StartsWith(back.status().message(),
+                                 "PLG-100 p.so: the copy of " + sha256.substr(0, 8) + " holds "))
+        << back.status();
+    EXPECT_EQ(::unlink(copy.c_str()), 0);
+    back = co_await host.rollback("versioned", "because");
+    EXPECT_TRUE(absl::StartsWith(back.status().message(), "PLG-100 p.so: cannot open "))
+        << back.status();
+    StageOutcome outcome = co_await call_stage(host, "versioned/version", "0");
+    EXPECT_EQ(outcome.output.view(), "\"1.1.0\"");
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Rollback, ACanaryThatFailsMoreOftenGoesByItself) {
   drop("v1_0");
   options.canary.steps = {10, 100};

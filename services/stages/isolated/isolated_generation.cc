@@ -37,7 +37,7 @@ Co<absl::Status> IsolatedGeneration::create(std::vector<std::string> configs) {
 }
 
 Co<StageOutcome> IsolatedGeneration::call(size_t stage, StageRequest request) {
-  return attempt_stage(CallHold(shared_from_this()), this, &plugin_->loop(), stage,
+  return attempt_stage(CallHold(shared_from_this()), this, &plugin_->host(), stage,
                        std::move(request));
 }
 

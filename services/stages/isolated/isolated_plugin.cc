@@ -22,12 +22,14 @@ RunningCall& RemoteStage::new_call(RunningCall::Owner& owner, StageCallSpec spec
   return plugin_.add_call(*this, owner, std::move(spec));
 }
 
-IsolatedPlugin::IsolatedPlugin(HostContext& host, PluginProcessOptions options, std::string label,
+IsolatedPlugin::IsolatedPlugin(HostContext& host, PluginProcessOptions options,
+                               RestartLimits restart, std::string label,
                                std::shared_ptr<ProcessStats> stats)
     : host_(host),
       options_(std::move(options)),
       label_(std::move(label)),
       stats_(std::move(stats)),
+      policy_(restart),
       log_limit_(/*per_second=*/50, /*burst=*/200) {}
 
 IsolatedPlugin::~IsolatedPlugin() {
@@ -162,32 +164,62 @@ void IsolatedPlugin::on_ended(ProcessEnd end) noexcept {
     return;
   }
   const RestartPolicy::Verdict verdict = policy_.crashed(loop().now_ns(), random_);
+  if (verdict.breaker_open) {
+    open_breaker(verdict);
+    return;
+  }
   next_start_ns_ = loop().now_ns() + verdict.wait_ns;
-  state_ = verdict.breaker_open ? State::kBreakerOpen : State::kBackingOff;
+  state_ = State::kBackingOff;
   loop().timers().arm(timer_, next_start_ns_);
-  if (!verdict.breaker_open) return;
+}
+
+void IsolatedPlugin::open_breaker(const RestartPolicy::Verdict& verdict) {
+  const absl::Duration wait = verdict.disabled ? kDisabledWait : absl::Nanoseconds(verdict.wait_ns);
+  next_start_ns_ = loop().now_ns() + absl::ToInt64Nanoseconds(wait);
+  state_ = verdict.disabled ? State::kDisabled : State::kBreakerOpen;
+  if (!verdict.disabled) loop().timers().arm(timer_, next_start_ns_);
   ++stats_->breaker_open;
-  say(StageLogLevel::kError,
-      absl::StrCat("crashes in a loop: its stages are unavailable for ",
-                   absl::FormatDuration(absl::Nanoseconds(verdict.wait_ns)), ", jobs wait"));
+  const absl::Status said = refusal(
+      195, absl::StrCat(options_.plugin_id, " ", options_.version),
+      absl::StrCat(
+          "crashes in a loop, last ", last_end_, "; its stages are ",
+          verdict.disabled
+              ? absl::StrCat("disabled, jobs wait - load another version, or try this "
+                             "one again: fermata plugin reload ",
+                             options_.file)
+              : absl::StrCat("unavailable for ", absl::FormatDuration(wait), ", jobs wait")));
+  say(StageLogLevel::kError, std::string(said.message()));
   turn_waiting_away();
 }
 
 // The calls named by the crash page are to blame; what the page says is checked against what runs.
+// So is a call on whose behalf such a one ran: or its job would kill one process after the other,
+// free of charge.
 void IsolatedPlugin::lose_calls(const ProcessEnd& end) {
-  std::vector<uint64_t> numbers;  // hearing of it may end more of them
-  for (const auto& [number, call] : calls_) numbers.push_back(number);
+  std::vector<uint64_t> numbers;          // hearing of it may end more of them
+  std::map<uint64_t, std::string> roots;  // of the guilty, and which stage it was
+  for (const auto& [number, call] : calls_) {
+    numbers.push_back(number);
+    const bool guilty =
+        std::find(end.suspects.begin(), end.suspects.end(), number) != end.suspects.end();
+    if (!guilty || call->state() != RemoteCall::State::kRunning) continue;
+    const std::string& use = call->stage().info().use;
+    say(StageLogLevel::kError,
+        absl::StrCat("the crash was in stage ", use, ", jobs/", call->spec().job_id));
+    if (call->spec().root != 0 && call->spec().depth > 0) roots.emplace(call->spec().root, use);
+  }
   for (uint64_t number : numbers) {
     const auto found = calls_.find(number);
     if (found == calls_.end()) continue;
     RemoteCall& call = *found->second;
     const bool guilty =
         std::find(end.suspects.begin(), end.suspects.end(), number) != end.suspects.end();
-    if (guilty && call.state() == RemoteCall::State::kRunning) {
-      say(StageLogLevel::kError, absl::StrCat("the crash was in stage ", call.stage().info().use,
-                                              ", jobs/", call.spec().job_id));
+    const auto below = call.spec().depth == 0 ? roots.find(call.spec().root) : roots.end();
+    if (guilty || below == roots.end()) {
+      call.lost(guilty, end.how);
+    } else {
+      call.lost(true, absl::StrCat(end.how, " in ", below->second, ", which it called,"));
     }
-    call.lost(guilty, end.how);
   }
 }
 
@@ -206,10 +238,13 @@ int64_t IsolatedPlugin::wait_ns() const {
 
 std::string IsolatedPlugin::unavailable_text(std::string_view use) const {
   if (!open()) return absl::StrCat(absl_view(use), ": the server is shutting down");
+  const std::string when =
+      state_ == State::kDisabled
+          ? absl::StrCat("it is disabled until fermata plugin reload ", options_.file)
+          : absl::StrCat("it is tried again in ",
+                         absl::FormatDuration(absl::Nanoseconds(wait_ns())));
   return absl::StrCat(absl_view(use), " is unavailable: the process of ", options_.plugin_id, " ",
-                      options_.version, " crashes in a loop, last ", last_end_,
-                      "; it is tried again in ",
-                      absl::FormatDuration(absl::Nanoseconds(wait_ns())));
+                      options_.version, " crashes in a loop, last ", last_end_, "; ", when);
 }
 
 std::string IsolatedPlugin::state_text() const {
@@ -227,6 +262,8 @@ std::string IsolatedPlugin::state_text() const {
     case State::kBreakerOpen:
       return absl::StrCat("crashes in a loop: ", last_end_, "; tried again in ",
                           absl::FormatDuration(absl::Nanoseconds(wait_ns())));
+    case State::kDisabled:
+      return absl::StrCat("disabled, it crashes in a loop: ", last_end_);
     case State::kClosing:
       return "closing";
     case State::kEnded:
@@ -244,7 +281,7 @@ void IsolatedPlugin::preempt() {
 
 void IsolatedPlugin::begin_close() {
   if (std::exchange(closing_, true)) return;
-  if (state_ == State::kBreakerOpen) --stats_->breaker_open;
+  if (state_ == State::kBreakerOpen || state_ == State::kDisabled) --stats_->breaker_open;
   if (process_ == nullptr) {
     timer_.disarm();
     state_ = State::kEnded;

@@ -5,8 +5,10 @@
 //                 ↑                                  ↑              │   its calls are lost
 //                 │                                  └── restarted ─┤
 //                 └────────────── backing off <─────────────────────┤   calls wait
-//                                 breaker open <────────────────────┘   calls are told to come
+//                                 breaker open <────────────────────┤   calls are told to come
 //                                 later
+//                                 disabled <────────────────────────┘   likewise, and nothing is
+//                                                                       started any more
 //   any ── close() ─> closing ─> ended
 //
 // A process that dies before it was ever ready ends it: the file is refused. Afterwards it is
@@ -50,13 +52,17 @@ class IsolatedPlugin final : private PluginProcess::Owner {
     kReady,
     kBackingOff,
     kBreakerOpen,
+    kDisabled,
     kClosing,
     kEnded,
   };
 
+  // What calls are told to wait for one that is disabled: until somebody does something about it.
+  static constexpr absl::Duration kDisabledWait = absl::Minutes(10);
+
   // `host` and `stats` outlive it; `stats` is shared by all versions of the plugin.
-  IsolatedPlugin(HostContext& host, PluginProcessOptions options, std::string label,
-                 std::shared_ptr<ProcessStats> stats);
+  IsolatedPlugin(HostContext& host, PluginProcessOptions options, RestartLimits restart,
+                 std::string label, std::shared_ptr<ProcessStats> stats);
   IsolatedPlugin(const IsolatedPlugin&) = delete;
   IsolatedPlugin& operator=(const IsolatedPlugin&) = delete;
   ~IsolatedPlugin();
@@ -91,11 +97,13 @@ class IsolatedPlugin final : private PluginProcess::Owner {
   bool open() const { return state_ != State::kClosing && state_ != State::kEnded && !closing_; }
   bool ready() const { return state_ == State::kReady; }
   // It will be, soon: calls wait.
-  bool coming() const { return open() && state_ != State::kBreakerOpen; }
+  bool coming() const {
+    return open() && state_ != State::kBreakerOpen && state_ != State::kDisabled;
+  }
   int64_t wait_ns() const;  // until it is worth trying again
   std::string unavailable_text(std::string_view use) const;
   Loop& loop() const { return host_.loop; }
-  const HostContext& host() const { return host_; }
+  HostContext& host() const { return host_; }
   const PluginGeneration* generation() const { return generation_; }
   const std::string& label() const { return label_; }
   uint64_t payload_max() const { return options_.payload_max; }
@@ -130,6 +138,7 @@ class IsolatedPlugin final : private PluginProcess::Owner {
   void send_create();
   void created();
   void fail_start(absl::Status why);
+  void open_breaker(const RestartPolicy::Verdict& verdict);
   void lose_calls(const ProcessEnd& end);
   void turn_waiting_away();
   void say(StageLogLevel level, std::string_view message) const;

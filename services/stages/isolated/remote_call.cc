@@ -102,6 +102,8 @@ void RemoteCall::finished(EndMessage end) {
   if (end.outcome.output.size() > stage_.plugin().payload_max()) {
     too_much(end.outcome.output.size());
   } else {
+    // Its process said so, so it lives: what died was below.
+    end.outcome.lost_below = end.outcome.lost;
     tell(end.status, end.result, std::move(end.outcome));
   }
   stage_.plugin().forget(*this);
@@ -210,6 +212,7 @@ void RemoteCall::tell(fermata_status status, StageResult result, StageOutcome ou
   status_ = status;
   outcome_ = std::move(outcome);
   outcome_.version = stage_.plugin().label();
+  spec_.hold.note(outcome_);
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->call_ended(*this);
   spec_.observer = nullptr;

@@ -21,12 +21,13 @@ RestartPolicy::Verdict RestartPolicy::crashed(int64_t now_ns, absl::BitGenRef ra
     on_trial_ = true;
     crashes_ = 0;
     in_a_row_ = 0;
-    return {open_ns, true};
+    ++openings_;
+    return {open_ns, true, openings_ >= limits_.openings_max};
   }
   ++in_a_row_;
   const int doublings = std::min(in_a_row_, 20);
   const int64_t cap_ns = std::min(kLongestNs, kFirstNs << doublings);
-  return {absl::uniform_int_distribution<int64_t>(0, cap_ns)(random), false};
+  return {absl::uniform_int_distribution<int64_t>(0, cap_ns)(random), false, false};
 }
 
 }  // namespace fermata

@@ -60,6 +60,7 @@ absl::Status SubCalls::begin(uint64_t id, SubCallMessage message, const StageCal
     spec.trace_parent = parent->trace_parent;
     spec.attempt = parent->attempt;
     spec.depth = parent->depth + 1;
+    spec.root = parent->root;
     spec.deadline_ns = std::min(message.deadline_ns, parent->deadline_ns);
   }
   absl::StatusOr<std::string> checked =

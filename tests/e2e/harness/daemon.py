@@ -58,6 +58,7 @@ class Daemon:
                       % (plugin_config, self.file_root, stage_config, config))
         self.process = None
         self.log = ""
+        self._logged = threading.Condition()
         self.address = None
         self.metrics_url = None
 
@@ -112,7 +113,15 @@ class Daemon:
 
     def _read_log(self):
         for line in self.process.stderr:
-            self.log += line
+            with self._logged:
+                self.log += line
+                self._logged.notify_all()
+
+    def wait_for_log(self, text, seconds=60):
+        """Until the log has it."""
+        with self._logged:
+            if not self._logged.wait_for(lambda: text in self.log, timeout=seconds):
+                raise AssertionError("the log never said %r:\n%s" % (text, self.log))
 
     def metrics(self):
         """{family or sample with labels: value} of one scrape."""

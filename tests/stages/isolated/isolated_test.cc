@@ -1,4 +1,4 @@
-// Plugins in a process of their own: what they do to themselves, and what the server says of it.
+// Plugins in a process of their own: what they can do there, and what they cannot.
 #include <cmath>
 #include <string>
 #include <utility>
@@ -8,48 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "services/async/async.h"
-#include "tests/stages/testing/host_fixture.h"
+#include "tests/stages/isolated/isolated_fixture.h"
 
 namespace fermata {
 namespace {
-
-class Isolated : public HostFixture {
- public:
-  Isolated() {
-    put_plugin("crasher.so", "tests/stages/isolated/crasher.so");
-    put_plugin("sample.so", "tests/sdk/sample.so");
-    crasher().placement = Placement::kIsolated;
-  }
-  PluginPlacement& crasher() { return options.placements.plugins["crasher"]; }
-};
-
-std::string text_of(const StageOutcome& outcome) { return std::string(outcome.status.message()); }
-
-bool has_log(const HostFixture& test, const std::string& part) {
-  for (const std::string& line : test.logs) {
-    if (absl::StrContains(line, part)) return true;
-  }
-  return false;
-}
-
-const ProcessStats& stats_of(const PluginHost& host) { return *host.process_views().at(0).stats; }
-
-// Hears that a call has begun.
-struct Begun : StageObserver {
-  void progress(double, std::string_view) override { event.set(); }
-  void chunk(const Buffer& bytes) override { chunk_bytes += bytes.size(); }
-  Event event;
-  size_t chunk_bytes = 0;
-};
-
-Co<StageOutcome> call_observed(PluginHost* host, std::string use, StageObserver* observer) {
-  absl::StatusOr<StageRef> stage = host->resolve(use);
-  StageRequest request;
-  request.job_id = "job-2";
-  request.input = "null";
-  request.observer = observer;
-  co_return co_await host->call(*stage, std::move(request));
-}
 
 TEST_F(Isolated, AStageRunsInAProcessOfItsOwn) {
   run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
@@ -66,134 +28,6 @@ TEST_F(Isolated, AStageRunsInAProcessOfItsOwn) {
   });
 }
 
-struct Death {
-  const char* stage;
-  const char* how;
-};
-class IsolatedDeath : public Isolated, public testing::WithParamInterface<Death> {
- public:
-  inline static Death death;
-};
-
-TEST_P(IsolatedDeath, IsLostNamedAndStartedAgain) {
-  death = GetParam();
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    const std::string use = absl::StrCat("crasher/", death.stage);
-    StageOutcome outcome = co_await call_stage(host, use, "null");
-    EXPECT_EQ(outcome.status.code(), absl::StatusCode::kUnavailable);
-    EXPECT_TRUE(outcome.lost);
-    EXPECT_FALSE(outcome.preempted) << "it was this call";
-    EXPECT_TRUE(outcome.retryable) << "the stage is idempotent";
-    EXPECT_TRUE(absl::StrContains(text_of(outcome), use)) << text_of(outcome);
-    EXPECT_TRUE(absl::StrContains(text_of(outcome), death.how)) << text_of(outcome);
-    EXPECT_TRUE(has_log(test, "the crash was in stage " + use + ", jobs/job-1"));
-
-    // Waits for the next process; stages of other plugins never noticed.
-    StageOutcome after = co_await call_stage(host, "crasher/echo", "1");
-    EXPECT_EQ(after.status, absl::OkStatus());
-    StageOutcome other = co_await call_stage(host, "sample/echo", "2");
-    EXPECT_EQ(other.status, absl::OkStatus());
-    EXPECT_EQ(stats_of(host).starts, 2u);
-    EXPECT_EQ(stats_of(host).restarts, 1u);
-    EXPECT_EQ(stats_of(host).running, 1u);
-    co_return absl::OkStatus();
-  });
-}
-
-INSTANTIATE_TEST_SUITE_P(Ways, IsolatedDeath,
-                         testing::Values(Death{"segv", "SIGSEGV at 0x0"}, Death{"abort", "SIGABRT"},
-                                         Death{"exit", "exit code 3"}, Death{"corrupt", "SIGABRT"}),
-                         [](const auto& test) { return std::string(test.param.stage); });
-
-TEST_F(Isolated, ALoopThatDoesNotComeBackIsAHang) {
-  crasher().hang = absl::Seconds(1);
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    StageOutcome outcome = co_await call_stage(host, "crasher/spin", "null");
-    EXPECT_TRUE(outcome.lost);
-    EXPECT_FALSE(outcome.preempted);
-    EXPECT_TRUE(absl::StrContains(text_of(outcome), "no answer for 1s")) << text_of(outcome);
-    EXPECT_EQ(stats_of(host).crashes.at("hang"), 1u);
-    co_return absl::OkStatus();
-  });
-}
-
-TEST_F(Isolated, AMemoryLimitEndsALeak) {
-  crasher().confinement.memory_bytes = uint64_t{256} << 20;
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    StageOutcome outcome = co_await call_stage(host, "crasher/leak", "null");
-    EXPECT_TRUE(outcome.lost) << outcome.status;
-    StageOutcome after = co_await call_stage(host, "crasher/echo", "1");
-    EXPECT_EQ(after.status, absl::OkStatus());
-    co_return absl::OkStatus();
-  });
-}
-
-TEST_F(Isolated, WhatTheLastWordsWereIsLogged) {
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    co_await call_stage(host, "crasher/segv", "null");
-    EXPECT_TRUE(has_log(test, "its process died: SIGSEGV at 0x0; its last words: about to touch"));
-    co_return absl::OkStatus();
-  });
-}
-
-Co<absl::Status> wait_then_crash(PluginHost* host, StageOutcome* wait, StageOutcome* once,
-                                 StageOutcome* crash) {
-  struct Body {
-    static Co<absl::Status> call(PluginHost* host, std::string use, Begun* begun,
-                                 StageOutcome* out) {
-      *out = co_await call_observed(host, use, begun);
-      co_return absl::OkStatus();
-    }
-    static Co<absl::Status> all(TaskGroup& group, PluginHost* host, StageOutcome* wait,
-                                StageOutcome* once, StageOutcome* crash) {
-      Begun waits;
-      Begun waits_too;
-      Task<void> a = group.spawn(call, host, "crasher/wait", &waits, wait);
-      Task<void> b = group.spawn(call, host, "crasher/once", &waits_too, once);
-      co_await waits.event.wait();
-      co_await waits_too.event.wait();
-      *crash = co_await call_stage(*host, "crasher/segv", "null");
-      (void)co_await std::move(a);
-      (void)co_await std::move(b);
-      co_return absl::OkStatus();
-    }
-  };
-  co_return co_await with_group(Body::all, host, wait, once, crash);
-}
-
-TEST_F(Isolated, BystandersAreRunAgainUnlessThatIsNotSafe) {
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    StageOutcome wait;
-    StageOutcome once;
-    StageOutcome crash;
-    absl::Status ran = co_await wait_then_crash(&host, &wait, &once, &crash);
-    EXPECT_TRUE(crash.lost && !crash.preempted);
-    EXPECT_TRUE(wait.lost && wait.preempted) << "free of charge";
-    EXPECT_TRUE(once.lost && !once.preempted && !once.retryable) << "its effects are unknown";
-    EXPECT_TRUE(absl::StrContains(text_of(wait), "died in another call")) << text_of(wait);
-    co_return ran;
-  });
-}
-
-TEST_F(Isolated, FiveCrashesInARowOpenTheBreakerAndJobsWait) {
-  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
-    for (int i = 0; i < 5; ++i) {
-      StageOutcome outcome = co_await call_stage(host, "crasher/segv", "null");
-      EXPECT_TRUE(outcome.lost) << i;
-    }
-    StageOutcome outcome = co_await call_stage(host, "crasher/echo", "1");
-    EXPECT_EQ(outcome.status.code(), absl::StatusCode::kUnavailable);
-    EXPECT_TRUE(outcome.preempted) << "waiting uses up no attempt";
-    EXPECT_FALSE(outcome.lost) << "nothing has run";
-    EXPECT_GT(outcome.retry_after, absl::Seconds(1));
-    EXPECT_TRUE(absl::StrContains(text_of(outcome), "crashes in a loop, last SIGSEGV"))
-        << text_of(outcome);
-    EXPECT_EQ(host.degraded().size(), 1u);
-    EXPECT_EQ(stats_of(host).breaker_open, 1u);
-    co_return absl::OkStatus();
-  });
-}
-
 TEST_F(Isolated, AFloodIsCutOffAndTheServerStaysSmall) {
   options.payload_max = 1 << 20;
   run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
@@ -205,6 +39,22 @@ TEST_F(Isolated, AFloodIsCutOffAndTheServerStaysSmall) {
     StageOutcome after = co_await call_stage(host, "crasher/echo", "1");
     EXPECT_EQ(after.status, absl::OkStatus()) << "the stage let go, its process lives";
     EXPECT_EQ(stats_of(host).starts, 1u);
+    co_return absl::OkStatus();
+  });
+}
+
+TEST_F(Isolated, InTheServersOwnProcessAFloodIsCutOffToo) {
+  crasher().placement = Placement::kInproc;
+  options.payload_max = 1 << 20;
+  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
+    Begun flood;
+    StageOutcome outcome = co_await call_observed(&host, "crasher/flood", &flood);
+    EXPECT_EQ(outcome.status.code(), absl::StatusCode::kResourceExhausted) << outcome.status;
+    EXPECT_FALSE(outcome.retryable);
+    EXPECT_LE(flood.chunk_bytes, size_t{1} << 20);
+    EXPECT_GT(flood.chunk_bytes, size_t{900000}) << "until then it was passed on";
+    StageOutcome after = co_await call_stage(host, "crasher/echo", "1");
+    EXPECT_EQ(after.status, absl::OkStatus());
     co_return absl::OkStatus();
   });
 }

@@ -43,7 +43,7 @@ TEST(RestartPolicy, TheFifthCrashWithinAMinuteOpensTheBreaker) {
   for (int n = 0; n < 4; ++n) EXPECT_FALSE(policy.crashed(n * kSecond, random).breaker_open) << n;
   const RestartPolicy::Verdict fifth = policy.crashed(5 * kSecond, random);
   EXPECT_TRUE(fifth.breaker_open);
-  EXPECT_EQ(fifth.wait_ns, RestartPolicy::kOpenNs);
+  EXPECT_EQ(fifth.wait_ns, RestartLimits().open_ns);
 }
 
 TEST(RestartPolicy, OnTrialOneCrashOpensItAgainForTwiceAsLong) {
@@ -51,7 +51,7 @@ TEST(RestartPolicy, OnTrialOneCrashOpensItAgainForTwiceAsLong) {
   RestartPolicy policy;
   for (int n = 0; n < 5; ++n) policy.crashed(n, random);
   int64_t now = 100 * kSecond;
-  int64_t open_ns = RestartPolicy::kOpenNs;
+  int64_t open_ns = RestartLimits().open_ns;
   for (int n = 0; n < 10; ++n) {
     policy.started(now);
     const RestartPolicy::Verdict verdict = policy.crashed(now + kSecond, random);
@@ -60,6 +60,25 @@ TEST(RestartPolicy, OnTrialOneCrashOpensItAgainForTwiceAsLong) {
     EXPECT_EQ(verdict.wait_ns, open_ns);
     now += 1000 * kSecond;
   }
+}
+
+TEST(RestartPolicy, TrialsThatAllFailDisableItAndOneGoodCallCountsAnew) {
+  absl::BitGen random;
+  RestartPolicy policy;
+  int64_t now = 0;
+  for (int n = 0; n < 4; ++n) policy.crashed(now, random);
+  const auto openings_until_disabled = [&] {
+    for (int n = 1; n < 100; ++n) {
+      policy.started(now);
+      if (policy.crashed(now, random).disabled) return n;
+      now += 700 * kSecond;
+    }
+    return 100;
+  };
+  EXPECT_EQ(openings_until_disabled(), RestartLimits().openings_max);
+  policy.proved_good();
+  for (int n = 0; n < 4; ++n) EXPECT_FALSE(policy.crashed(now, random).disabled);
+  EXPECT_EQ(openings_until_disabled(), RestartLimits().openings_max);
 }
 
 TEST(RestartPolicy, ACallThatEndsWellEndsTheTrial) {

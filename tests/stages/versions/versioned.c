@@ -2,6 +2,7 @@
  *
  *   version   answers with its version: before a nap of as many ms as its input says, and after it.
  *             If these ever differ, or the code that naps is not the code that wakes, it fails.
+ *             From 1.1.0 on it naps a hundredth of that.
  *   only_new  exists from 1.1.0 on. */
 #include <signal.h>
 #include <stdio.h>
@@ -93,7 +94,8 @@ static fermata_status start(void* inst, fermata_call* call, const fermata_reques
   const long nap_ms =
       request->input.len > 0 ? strtol((const char*)request->input.ptr, NULL, 10) : 0;
   if (nap_ms <= 0) return answer(job);
-  const uint64_t until = host->now_ns(inst) + (uint64_t)nap_ms * 1000000u;
+  const uint64_t nap_ns = (uint64_t)nap_ms * (ONLY_NEW ? 10000u : 1000000u);
+  const uint64_t until = host->now_ns(inst) + nap_ns;
   const fermata_status status = host->sleep_until(call, 1, until, 0);
   return status < 0 ? status : FERMATA_PENDING;
 }
