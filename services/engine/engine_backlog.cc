@@ -13,7 +13,7 @@
 namespace fermata {
 namespace {
 
-constexpr size_t kPage = 1000;
+constexpr size_t kPage = 250;  // taken in one step of the loop
 constexpr size_t kPageBytes = size_t{16} << 20;
 constexpr size_t kDuePage = 200;
 constexpr int kTrimmedAtOnce = 2;  // more than come in, so a lane whose share has shrunk gets there

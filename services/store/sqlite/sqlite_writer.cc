@@ -202,6 +202,8 @@ absl::Status SqliteWriter::put_finished(JobKey key, const JobRecord& record) {
   if (!status.ok()) return status;
   const int deleted = sqlite3_changes(connection_.db());
   counts_.live -= deleted;
+  // A job is in one table only.
+  if (deleted > 0) return insert_finished(key, record);
   for (Statement* find : {&find_live_, &find_finished_}) {
     const absl::StatusOr<bool> stays = has(*find, key);
     if (!stays.ok() || *stays) return stays.status();
