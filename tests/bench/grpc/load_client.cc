@@ -3,9 +3,10 @@
 // usage: load_client TARGET METHOD SECONDS outstanding N    closed loop: N calls at any time
 //        load_client TARGET METHOD SECONDS rate N           open loop: N calls a second
 //
-// METHOD is echo, submit or run. All three send the same bytes, a Submit of a job that does
-// nothing, so that what differs is the server alone. In the open loop a call's time counts from
-// when it should have begun, so that a server that falls behind cannot hide it.
+// METHOD is echo, submit, run or queue. The first three send the same bytes, a Submit of a job that
+// does nothing, so that what differs is the server alone; queue submits jobs that take an hour. In
+// the open loop a call's time counts from when it should have begun, so that a server that falls
+// behind cannot hide it.
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -38,17 +39,18 @@ struct Call {
 };
 
 std::string path_of(const std::string& method) {
-  if (method == "submit") return "/fermata.v1.Jobs/Submit";
+  if (method == "submit" || method == "queue") return "/fermata.v1.Jobs/Submit";
   if (method == "run") return "/fermata.v1.Jobs/Run";
   return "/bench.Echo/Echo";
 }
 
 // Field 1 of Submit's and Run's requests is the job, so the same bytes do for both.
-grpc::ByteBuffer request_bytes() {
+grpc::ByteBuffer request_bytes(const std::string& method) {
   fermata::v1::SubmitJobRequest request;
   request.mutable_job()->set_stage("time/delay");
   request.mutable_job()->set_input(
-      "{\"for\":\"0s\",\"value\":\"0123456789012345678901234567890\"}");
+      std::string(method == "queue" ? "{\"for\":\"1h\"" : "{\"for\":\"0s\"") +
+      ",\"value\":\"0123456789012345678901234567890\"}");
   const grpc::Slice slice(request.SerializeAsString());
   return {&slice, 1};
 }
@@ -67,7 +69,7 @@ class Load {
   Load(const std::string& target, const std::string& method)
       : stub_(grpc::CreateChannel(target, grpc::InsecureChannelCredentials())),
         path_(path_of(method)),
-        request_(request_bytes()) {}
+        request_(request_bytes(method)) {}
 
   void run_closed(int outstanding, Seconds length) {
     begin(length);
@@ -155,7 +157,8 @@ class Load {
 
 int main(int argc, char** argv) {
   if (argc != 6) {
-    std::fprintf(stderr, "usage: load_client TARGET echo|submit|run SECONDS outstanding|rate N\n");
+    std::fprintf(stderr,
+                 "usage: load_client TARGET echo|submit|run|queue SECONDS outstanding|rate N\n");
     return 2;
   }
   Load load(argv[1], argv[2]);

@@ -1,17 +1,13 @@
-// What the store costs the engine, on a real loop and a real disk:
+// The embedded store under the engine, on a real loop and a real disk:
 //
-//   store_bench fill DIR JOBS        submits JOBS jobs that wait, says so, and waits to be killed
-//   store_bench open DIR             how long until the engine serves, and until it has them all
-//   store_bench submit DIR SECONDS   submits per second with 64 outstanding, by durability
+//   store_bench fill DIR JOBS pending|finished    makes a store with so many jobs, and dies in it
+//   store_bench submit DIR SECONDS                submits per second with 64 outstanding, by
+//                                                 durability; one line of JSON
 //
-// One line of JSON each. tests/bench/store/run builds it, kills it and prints the figures.
-#include <sys/resource.h>
-#include <unistd.h>
-
+// tests/bench/store/run builds it and has fermatad open what it has filled.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
@@ -34,14 +30,6 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Of this process, now.
-double resident_mib() {
-  std::ifstream statm("/proc/self/statm");
-  size_t all = 0, resident = 0;
-  statm >> all >> resident;
-  return static_cast<double>(resident) * static_cast<double>(getpagesize()) / (1 << 20);
-}
-
 Co<absl::StatusOr<std::string>> none(FakeCall& call) { co_return std::string(); }
 Co<absl::StatusOr<std::string>> stuck(FakeCall& call) {
   co_await sleep(absl::InfiniteDuration());
@@ -53,7 +41,7 @@ struct Bench {
   Bench(EpollLoop& loop, JobStore& store, const EngineLimits& limits)
       : clock(loop), random(1), engine(loop, store, stages, library, clock, random, limits) {
     stages.add("test/none", &none);
-    stages.add("test/stuck", &stuck);
+    stages.add("time/delay", &stuck);  // as fermatad knows it
   }
   LoopClock clock;
   std::mt19937_64 random;
@@ -82,7 +70,7 @@ Co<absl::Status> submit_some(Engine* engine, std::string stage, int64_t* left, d
     --*left;
     SubmitRequest request;
     request.stage = stage;
-    request.input = R"({"url":"http://127.0.0.1:8080/index.html","depth":3})";
+    request.input = R"({"for":"1h","value":"http://127.0.0.1:8080/index.html"})";
     absl::StatusOr<JobView> job = co_await engine->submit(std::move(request));
     if (!job.ok()) co_return job.status();
   }
@@ -97,32 +85,12 @@ Co<absl::Status> submit_all(TaskGroup& group, Engine* engine, std::string stage,
   co_return absl::OkStatus();
 }
 
-Co<absl::Status> fill(TaskGroup& group, Engine* engine, int64_t jobs) {
+Co<absl::Status> fill_store(TaskGroup& group, Engine* engine, std::string stage, int64_t jobs) {
   group.spawn_named("engine", &Engine::run, engine);
   int64_t left = jobs;
-  co_await Try(with_group(&submit_all, engine, std::string("test/stuck"), kFillers, &left, 1e18));
-  std::printf("{\"pending\": %lld, \"resident_mib\": %.0f}\n", static_cast<long long>(jobs),
-              resident_mib());
-  std::fflush(stdout);
-  co_await sleep(absl::InfiniteDuration());
-  co_return absl::OkStatus();
-}
-
-Co<absl::Status> open(TaskGroup& group, Engine* engine, double began) {
-  group.spawn_named("engine", &Engine::run, engine);
-  co_await engine->serving();
-  const double serving = now_s() - began;
-  // A list waits for the last of them.
-  ListQuery query;
-  query.page_size = 1;
-  absl::StatusOr<JobPage> page = co_await engine->list(query);
-  if (!page.ok()) co_return page.status();
-  std::printf(
-      "{\"serving_s\": %.3f, \"all_taken_over_s\": %.3f, \"jobs\": %llu, \"resident_mib\": %.0f}\n",
-      serving, now_s() - began, static_cast<unsigned long long>(engine->stats().recovered),
-      resident_mib());
-  std::fflush(stdout);
-  std::_Exit(0);  // as a crash would: what is measured is the way in
+  co_await Try(with_group(&submit_all, engine, stage, kFillers, &left, 1e18));
+  if (stage == "test/none") co_await engine->drained(absl::InfiniteFuture());
+  std::_Exit(0);  // as a crash would
 }
 
 Co<absl::Status> submit_for(TaskGroup& group, Engine* engine, double seconds, int64_t* done) {
@@ -182,33 +150,30 @@ int submit(const std::string& directory, double seconds) {
   return 0;
 }
 
-int bench_main(int argc, char** argv) {
-  const std::string_view mode = argc > 2 ? argv[1] : "";
-  if (mode == "submit" && argc == 4) return submit(argv[2], std::atof(argv[3]));
-  if (!(mode == "fill" && argc == 4) && !(mode == "open" && argc == 3)) {
-    std::fprintf(stderr, "usage: store_bench fill DIR JOBS | open DIR | submit DIR SECONDS\n");
-    return 2;
-  }
-  const double began = now_s();
+int fill(const std::string& directory, int64_t jobs, bool finished) {
   EpollLoop loop;
   LoopClock clock(loop);
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
-      SqliteStore::open(loop, clock, options_for(argv[2], Durability::kDurable));
+  SqliteOptions options = options_for(directory, Durability::kDurable);
+  options.retention.jobs = options.retention.bytes = size_t{1} << 40;
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::open(loop, clock, options);
   if (!store.ok()) return fail(store.status());
-  Bench bench(loop, **store, wide_limits(1));
-  absl::Status status;
-  const auto run_fill = [](Engine* engine, int64_t jobs) -> Co<absl::Status> {
-    co_return co_await with_group(&fill, engine, jobs);
+  Bench bench(loop, **store, wide_limits(finished ? 10000 : 1));
+  const auto run_fill = [](Engine* engine, std::string stage, int64_t count) -> Co<absl::Status> {
+    co_return co_await with_group(&fill_store, engine, stage, count);
   };
-  const auto run_open = [](Engine* engine, double began) -> Co<absl::Status> {
-    co_return co_await with_group(&open, engine, began);
-  };
-  if (mode == "fill") {
-    status = loop.run(run_fill, &bench.engine, int64_t{std::atoll(argv[3])});
-  } else {
-    status = loop.run(run_open, &bench.engine, began);
+  const std::string stage = finished ? "test/none" : "time/delay";
+  return fail(loop.run(run_fill, &bench.engine, stage, jobs));
+}
+
+int bench_main(int argc, char** argv) {
+  const std::string_view mode = argc > 2 ? argv[1] : "";
+  const std::string_view kind = argc == 5 ? argv[4] : "";
+  if (mode == "submit" && argc == 4) return submit(argv[2], std::atof(argv[3]));
+  if (mode == "fill" && (kind == "pending" || kind == "finished")) {
+    return fill(argv[2], std::atoll(argv[3]), kind == "finished");
   }
-  return fail(status);
+  std::fprintf(stderr, "usage: store_bench fill DIR JOBS pending|finished | submit DIR SECONDS\n");
+  return 2;
 }
 
 }  // namespace
