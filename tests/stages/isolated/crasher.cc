@@ -161,7 +161,9 @@ class Once : public Plain<Once> {
   }
 };
 
-std::string hold() {
+// Said from the thread: before that, a cancel would find the work not begun, and take it back.
+std::string hold(Call* call) {
+  call->progress(0.5, "holding");
   for (;;) ::pause();
 }
 
@@ -170,8 +172,8 @@ class Hold : public Plain<Hold> {
  public:
   STAGE("hold", FERMATA_STAGE_IDEMPOTENT)
   Co<Result> run(Call& call) {
-    call.progress(0.5, "holding");
-    std::string never = co_await fermata::offload(&hold);
+    Call* self = &call;
+    std::string never = co_await fermata::offload(&hold, self);
     co_return never;
   }
 };
