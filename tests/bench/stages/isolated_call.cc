@@ -3,7 +3,7 @@
 //   bazel run --config=release //tests/bench/stages:isolated_call -- sample.so fermata-plugin-host
 //
 // "alone": one call after the other, p50. "in batches of 64": that many at once, time per call,
-// best of several rounds.
+// best of several rounds. Exits with 1 when a line with a requirement misses it.
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -23,6 +23,10 @@ namespace {
 constexpr int kCalls = 20000;
 constexpr int kBatch = 64;
 constexpr int kRounds = 200;
+// Of an isolated call with a small input.
+constexpr size_t kSmall = 128;
+constexpr double kAloneMaxUs = 60;
+constexpr double kBatchedMaxUs = 5;
 
 using Clock = std::chrono::steady_clock;
 
@@ -90,15 +94,24 @@ Co<absl::Status> measure(Loop* loop, const char* sample, const char* program, bo
     co_return stage.status();
   }
   const char* where = isolated ? "in its own process" : "in this process";
-  for (const size_t size : {size_t{128}, size_t{4096}, size_t{65536}}) {
+  bool missed = false;
+  for (const size_t size : {kSmall, size_t{4096}, size_t{65536}}) {
     const std::string input(size, '1');
     const double one = co_await alone_us(&host, *stage, input);
     const double many = co_await batched_us(&host, *stage, input);
-    std::printf("%-20s %8zu bytes   alone p50 %8.2f us   in batches of %d %8.3f us a call\n", where,
+    std::printf("%-20s %8zu bytes   alone p50 %8.2f us   in batches of %d %8.3f us a call", where,
                 size, one, kBatch, many);
+    if (isolated && size == kSmall) {
+      const bool kept = one < kAloneMaxUs && many < kBatchedMaxUs;
+      std::printf("   required < %.0f and < %.0f: %s", kAloneMaxUs, kBatchedMaxUs,
+                  kept ? "kept" : "MISSED");
+      missed = missed || !kept;
+    }
+    std::printf("\n");
   }
   co_await host.close();
   std::filesystem::remove_all(root);
+  if (report.status.ok() && missed) co_return absl::OutOfRangeError("a requirement was missed");
   co_return report.status;
 }
 
