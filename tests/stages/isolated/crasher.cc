@@ -161,9 +161,7 @@ class Once : public Plain<Once> {
   }
 };
 
-// Said from the thread: before that, a cancel would find the work not begun, and take it back.
-std::string hold(Call* call) {
-  call->progress(0.5, "holding");
+std::string hold() {
   for (;;) ::pause();
 }
 
@@ -172,8 +170,8 @@ class Hold : public Plain<Hold> {
  public:
   STAGE("hold", FERMATA_STAGE_IDEMPOTENT)
   Co<Result> run(Call& call) {
-    Call* self = &call;
-    std::string never = co_await fermata::offload(&hold, self);
+    call.progress(0.5, "holding");
+    std::string never = co_await fermata::offload(&hold);
     co_return never;
   }
 };
