@@ -15,6 +15,7 @@ enum class ExitCode : int {
   kRefused = 5,       // the server refused the request: bad input, no such job, at a limit
   kUnreachable = 6,   // no server there, or it was lost before the answer came
   kInternal = 7,      // a defect of fermata, here or in the server
+  kOutputLost = 8,    // done, but stdout did not take the result: a full disk
   kInterrupted = 130  // Ctrl-C ended the command and not the job
 };
 

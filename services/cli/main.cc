@@ -15,7 +15,7 @@
 namespace fermata::cli {
 namespace {
 
-ExitCode dispatch(Session& session) {
+ExitCode run_named(Session& session) {
   switch (session.options.command) {
     case Command::kRun:
       return run_command(session);
@@ -43,6 +43,8 @@ ExitCode dispatch(Session& session) {
   return ExitCode::kInternal;
 }
 
+ExitCode dispatch(Session& session) { return end_with(run_named(session), session.out); }
+
 std::string environment_value(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -61,9 +63,8 @@ OptionsEnvironment environment() {
 }
 
 ExitCode print_stop(const ParseStop& stop) {
-  const bool good = stop.code == ExitCode::kOk;
-  Output output(Terminal{.fd = good ? 1 : 2});
-  output.write(stop.text);
+  if (stop.code == ExitCode::kOk) return print(stop.text);
+  Output(Terminal{.fd = 2}).write(stop.text);
   return stop.code;
 }
 

@@ -26,7 +26,8 @@ Examples:
   fermata plugin check ./mine.so        plugin files, without a server: fermata plugin --help
 
 Exit codes: 0 done, or the job succeeded; 1 the job failed; 2 wrong usage; 3 the job was cancelled;
-4 its timeout passed; 5 the server refused the request; 6 no server; 7 a defect; 130 interrupted.
+4 its timeout passed; 5 the server refused the request; 6 no server; 7 a defect;
+8 the result could not be written to stdout; 130 interrupted.
 Environment: FERMATA_SERVER, FERMATA_CONFIG, FERMATA_TOKEN, FERMATA_TOKEN_FILE, FERMATA_TLS_CA,
 FERMATA_TLS_CERT, FERMATA_TLS_KEY, NO_COLOR.)";
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "services/cli/cat.h"
@@ -27,5 +28,27 @@ bool Output::write(std::string_view text) {
 }
 
 bool Output::write_line(std::string_view text) { return write(cat(text, "\n")); }
+
+int Output::flush() {
+  // Closing any descriptor of the file asks the file system, and leaves ours alone.
+  const int copy = ::dup(terminal_.fd);
+  if (copy < 0) return 0;  // never open: a write has told, if there was one
+  return ::close(copy) == 0 ? 0 : errno;
+}
+
+ExitCode end_with(ExitCode code, Output& out) {
+  const int error = out.open() ? out.flush() : out.error();
+  if (error == 0 || error == EPIPE) return code;
+  Output(Terminal{.fd = 2})
+      .write_line(cat("fermata: the output could not be written: ", std::strerror(error),
+                      "; a job's result is kept: fermata get --result JOB prints it again"));
+  return code == ExitCode::kOk ? ExitCode::kOutputLost : code;
+}
+
+ExitCode print(std::string_view text, ExitCode code) {
+  Output out(Terminal{.fd = 1});
+  out.write(text);
+  return end_with(code, out);
+}
 
 }  // namespace fermata::cli

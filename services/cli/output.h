@@ -4,10 +4,12 @@
 //
 // `fermata list | head -1` must end quietly, and `fermata run` must follow its job to the end even
 // if its progress has no reader left. So SIGPIPE is ignored and a failed write turns the stream
-// off.
+// off. Every command ends with end_with(), so that a result that a full disk swallowed is no
+// success.
 
 #include <string_view>
 
+#include "services/cli/exit_code.h"
 #include "services/cli/terminal.h"
 
 namespace fermata::cli {
@@ -30,8 +32,19 @@ class Output {
   int width() const { return terminal_.interactive ? size().columns : 0; }
 
  private:
+  friend ExitCode end_with(ExitCode code, Output& out);
+  // What some file systems say only at the end: NFS, quotas. An errno, or 0.
+  int flush();
+
   Terminal terminal_;
   int error_ = 0;
 };
+
+// What a command that wrote its result to `out` ends with: `code`; or, when part of the result was
+// lost, not because its reader left, stderr says so and a success becomes kOutputLost.
+ExitCode end_with(ExitCode code, Output& out);
+
+// A result that is one text, on stdout.
+ExitCode print(std::string_view text, ExitCode code = ExitCode::kOk);
 
 }  // namespace fermata::cli

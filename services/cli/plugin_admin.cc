@@ -96,7 +96,7 @@ ExitCode print_answer(const std::string& verb, const std::string& answer) {
       output.write_line(printable(std::string(each)));
     }
   }
-  return good ? ExitCode::kOk : ExitCode::kRefused;
+  return end_with(good ? ExitCode::kOk : ExitCode::kRefused, output);
 }
 
 ExitCode complain(const absl::Status& status) {
@@ -130,13 +130,15 @@ ExitCode allow(const PluginAdminOptions& options) {
     out.write_line(printable(*added));
   }
   if (options.socket.empty()) {
-    if (!options.lock.empty()) return ExitCode::kOk;
+    if (!options.lock.empty()) return end_with(ExitCode::kOk, out);
     return complain(absl::InvalidArgumentError(
         "nothing to do: name the server's --config, its --admin socket, or a --lock file"));
   }
   absl::StatusOr<std::string> answer = ask(options.socket, cat("allow ", sha256));
   // With the lock written, a server that is down, or denied nothing, is no failure.
-  if (!options.lock.empty() && (!answer.ok() || answer->rfind("ok", 0) != 0)) return ExitCode::kOk;
+  if (!options.lock.empty() && (!answer.ok() || answer->rfind("ok", 0) != 0)) {
+    return end_with(ExitCode::kOk, out);
+  }
   if (!answer.ok()) return complain(answer.status());
   return print_answer(options.verb, *answer);
 }

@@ -53,7 +53,7 @@ std::string as_json(const std::string& file, const std::vector<Verdict>& verdict
              absl::StrJoin(checks, ","), "]}");
 }
 
-void print_table(const std::vector<Verdict>& verdicts) {
+ExitCode print_table(const std::vector<Verdict>& verdicts, ExitCode code) {
   const bool interactive = ::isatty(1) == 1;
   Output out(Terminal{.fd = 1, .interactive = interactive});
   Table table({{"", Table::Align::kRight}, {"CHECK"}, {"VERDICT"}, {"WHY"}});
@@ -68,15 +68,22 @@ void print_table(const std::vector<Verdict>& verdicts) {
   out.write_line(cat(count(verdicts, Outcome::kPass), " passed, ", count(verdicts, Outcome::kFail),
                      " failed, ", count(verdicts, Outcome::kWarn), " warned, ",
                      count(verdicts, Outcome::kSkip), " skipped"));
+  return end_with(code, out);
 }
 
-int list_checks() {
+ExitCode list_checks() {
   Output out(Terminal{.fd = 1});
   for (const kit::Check& check : kit::all_checks()) {
     out.write_line(
         cat(check.number, "\t", check.id, "\t", std::string(1, check.kind), "\t", check.asks));
   }
-  return 0;
+  return end_with(ExitCode::kOk, out);
+}
+
+ExitCode code_of(const std::vector<Verdict>& verdicts, bool strict) {
+  if (count(verdicts, Outcome::kFail) > 0) return ExitCode::kJobFailed;
+  if (strict && count(verdicts, Outcome::kWarn) > 0) return ExitCode::kUsage;
+  return ExitCode::kOk;
 }
 
 }  // namespace
@@ -104,7 +111,7 @@ ExitCode plugin_check(int argc, char** argv) {
   app.add_option("--timeout", timeout, "the longest that one check may take; 30s")
       ->type_name("DURATION");
   if (const auto ended = parse_words(app, argc, argv)) return *ended;
-  if (list) return static_cast<ExitCode>(list_checks());
+  if (list) return list_checks();
   if (options.file.empty()) {
     return complain(absl::InvalidArgumentError("plugin check: which file?"), ExitCode::kUsage);
   }
@@ -118,14 +125,9 @@ ExitCode plugin_check(int argc, char** argv) {
   options.child = {"/proc/self/exe", "plugin"};
   const absl::StatusOr<std::vector<Verdict>> verdicts = kit::run_checks(options);
   if (!verdicts.ok()) return complain(verdicts.status(), ExitCode::kUsage);
-  if (json) {
-    Output(Terminal{.fd = 1}).write_line(as_json(options.file, *verdicts));
-  } else {
-    print_table(*verdicts);
-  }
-  if (count(*verdicts, Outcome::kFail) > 0) return ExitCode::kJobFailed;
-  if (strict && count(*verdicts, Outcome::kWarn) > 0) return ExitCode::kUsage;
-  return ExitCode::kOk;
+  const ExitCode code = code_of(*verdicts, strict);
+  if (json) return print(cat(as_json(options.file, *verdicts), "\n"), code);
+  return print_table(*verdicts, code);
 }
 
 }  // namespace fermata::cli

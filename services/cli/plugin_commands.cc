@@ -46,8 +46,7 @@ ExitCode plugin_command(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
-    Output(Terminal{.fd = 1}).write(app.help());
-    return ExitCode::kOk;
+    return print(app.help());
   } catch (const CLI::ParseError& error) {
     err.write_line(cat("fermata plugin: ", error.what(), "\nSee fermata plugin --help"));
     return ExitCode::kUsage;

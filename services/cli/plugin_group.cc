@@ -40,8 +40,7 @@ ExitCode plugin_group(int argc, char** argv) {
   }
   const std::string_view word = argc > 1 ? argv[1] : "--help";
   if (word == "--help" || word == "-h" || word == "help") {
-    Output(Terminal{.fd = 1}).write(help());
-    return argc > 1 ? ExitCode::kOk : ExitCode::kUsage;
+    return print(help(), argc > 1 ? ExitCode::kOk : ExitCode::kUsage);
   }
   // "--admin PATH list": an option of theirs.
   if (word.starts_with("-")) return plugin_command(argc, argv);

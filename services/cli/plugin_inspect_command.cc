@@ -18,8 +18,7 @@ ExitCode plugin_inspect(int argc, char** argv) {
   const absl::StatusOr<std::string> text =
       kit::inspect_file(file, json ? kit::Format::kJson : kit::Format::kText);
   if (!text.ok()) return complain(text.status(), ExitCode::kUsage);
-  Output(Terminal{.fd = 1}).write(*text);
-  return ExitCode::kOk;
+  return print(*text);
 }
 
 }  // namespace fermata::cli

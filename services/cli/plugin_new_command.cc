@@ -20,11 +20,8 @@ ExitCode plugin_new(int argc, char** argv) {
   const absl::StatusOr<std::vector<std::string>> written = kit::make_project(options);
   if (!written.ok()) return complain(written.status(), ExitCode::kUsage);
   const std::string folder = options.folder.empty() ? options.name : options.folder;
-  Output(Terminal{.fd = 1})
-      .write_line(cat(folder, ": ", written->size(), " files\n  make -C ", folder,
-                      "        builds ", options.name, ".so\n  make -C ", folder,
-                      " check  is it fit to be loaded?"));
-  return ExitCode::kOk;
+  return print(cat(folder, ": ", written->size(), " files\n  make -C ", folder, "        builds ",
+                   options.name, ".so\n  make -C ", folder, " check  is it fit to be loaded?\n"));
 }
 
 }  // namespace fermata::cli

@@ -63,8 +63,7 @@ ExitCode plugin_run(int argc, char** argv) {
     return complain(absl::Status(output.status().code(), output.status().ToString()),
                     ExitCode::kJobFailed);
   }
-  Output(Terminal{.fd = 1}).write_line(*output);
-  return ExitCode::kOk;
+  return print(cat(*output, "\n"));
 }
 
 ExitCode plugin_bench(int argc, char** argv) {
@@ -89,14 +88,11 @@ ExitCode plugin_bench(int argc, char** argv) {
     return complain(absl::Status(result.status().code(), result.status().ToString()),
                     ExitCode::kJobFailed);
   }
-  Output(Terminal{.fd = 1})
-      .write_line(absl::StrFormat("one at a time   p50 %.3f us, p99 %.3f us\n%5d at a time   "
-                                  "%.0f calls/s\n%d calls in %.1f s",
-                                  absl::ToDoubleMicroseconds(result->p50),
-                                  absl::ToDoubleMicroseconds(result->p99), concurrency,
-                                  result->calls_per_second, result->calls,
-                                  absl::ToDoubleSeconds(result->took)));
-  return ExitCode::kOk;
+  return print(absl::StrFormat(
+      "one at a time   p50 %.3f us, p99 %.3f us\n%5d at a time   "
+      "%.0f calls/s\n%d calls in %.1f s\n",
+      absl::ToDoubleMicroseconds(result->p50), absl::ToDoubleMicroseconds(result->p99), concurrency,
+      result->calls_per_second, result->calls, absl::ToDoubleSeconds(result->took)));
 }
 
 }  // namespace fermata::cli

@@ -19,8 +19,7 @@ inline std::optional<ExitCode> parse_words(CLI::App& app, int argc, char** argv)
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
-    Output(Terminal{.fd = 1}).write(app.help());
-    return ExitCode::kOk;
+    return print(app.help());
   } catch (const CLI::ParseError& error) {
     Output(Terminal{.fd = 2})
         .write(cat("fermata: ", error.what(), "\nSee fermata plugin ", argv[0], " --help\n"));

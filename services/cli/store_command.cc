@@ -99,15 +99,20 @@ ExitCode compact(Console& console) {
   return ExitCode::kOk;
 }
 
+ExitCode act(Console& console) {
+  const std::string& action = console.options.action;
+  if (action == "stats") return stats(console);
+  if (action == "verify") return verify(console);
+  if (action == "compact") return compact(console);
+  return copy(console);  // backup, restore
+}
+
 }  // namespace
 
 ExitCode store_command(const Options& options) {
   Console console{options.store, options.json, Output(Terminal{.fd = 1}),
                   Output(Terminal{.fd = 2})};
-  if (options.store.action == "stats") return stats(console);
-  if (options.store.action == "verify") return verify(console);
-  if (options.store.action == "compact") return compact(console);
-  return copy(console);  // backup, restore
+  return end_with(act(console), console.out);
 }
 
 }  // namespace fermata::cli

@@ -21,7 +21,7 @@ ExitCode token_command(const Options& options) {
     out.write_line(cat("{\"token\":", json_quote(made->token), ",\"id\":", json_quote(made->id),
                        ",\"sha256\":", json_quote(made->sha256),
                        ",\"principal\":", json_quote(wanted.principal), "}"));
-    return ExitCode::kOk;
+    return end_with(ExitCode::kOk, out);
   }
   out.write_line(made->token);
   err.write(cat(
@@ -33,7 +33,7 @@ ExitCode token_command(const Options& options) {
       wanted.expires.empty() ? "" : cat("\n    expires: ", wanted.expires),
       "\n    grants:\n      - { allow: [submit, read, cancel], queues: [\"",
       wanted.queue.empty() ? "default" : wanted.queue, "\"] }\n      - { allow: [catalog] }\n"));
-  return ExitCode::kOk;
+  return end_with(ExitCode::kOk, out);
 }
 
 }  // namespace fermata::cli

@@ -274,6 +274,45 @@ class Local(unittest.TestCase):
         self.assertEqual(os.listdir(empty), [])
 
 
+class FullDisk(unittest.TestCase):
+    """/dev/full takes nothing."""
+
+    def test_a_result_that_was_not_written_is_no_success_of_any_command(self):
+        with Daemon(pipelines=PIPELINES) as daemon:
+            done = subprocess.run([built(FERMATA), "--server", daemon.address, "submit", "nap", "--set",
+                                   "for=1ms"], check=True, capture_output=True, encoding="utf-8")
+            job = done.stdout.strip()
+            plugin = os.path.join(daemon.plugin_folder, "time.so")
+            for command in (["run", "nap", "--set", "for=1ms"], ["run", "nap", "--set", "for=1ms", "--json"],
+                            ["submit", "nap", "--set", "for=1ms"], ["get", job], ["get", "--result", job],
+                            ["watch", job], ["watch", "--json", job], ["list"], ["list", "--json"],
+                            ["pipelines"], ["plugins"], ["--help"], ["--version"],
+                            ["token", "new", "--principal", "me"]):
+                self.refused(["--server", daemon.address, *command])
+            for command in (["--help"], ["inspect", plugin], ["check", "--list"],
+                            ["run", plugin, "delay", "--input", self.write(daemon, '{"for":"1ms"}')]):
+                self.refused(["plugin", *command])
+
+    @staticmethod
+    def write(daemon, text):
+        return daemon.write("input.json", text)
+
+    def refused(self, command):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([built(FERMATA), *command], stdout=full, stderr=subprocess.PIPE,
+                                  encoding="utf-8", timeout=120, check=False)
+        self.assertEqual(done.returncode, 8, (command, done.stderr))
+        self.assertIn("could not be written: No space left on device", done.stderr, command)
+
+    def test_a_job_that_failed_still_says_so(self):
+        with Daemon(pipelines=PIPELINES) as daemon, open("/dev/full", "wb") as full:
+            done = subprocess.run([built(FERMATA), "--server", daemon.address, "run", "fails", "--json"],
+                                  stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=120,
+                                  check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("No space left on device", done.stderr)
+
+
 class LostServer(unittest.TestCase):
     def test_a_server_that_dies_is_told_and_exits_6(self):
         with Daemon(pipelines=PIPELINES) as daemon:
