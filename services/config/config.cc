@@ -115,6 +115,9 @@ void read_limits(YamlReader limits, LimitsConfig& out) {
   out.running = limits.integer("running", out.running, {1, 10 * kMillion});
   out.calls = limits.integer("calls", out.calls, {1, 10 * kMillion});
   out.watchers = limits.integer("watchers", out.watchers, {0, 10 * kMillion});
+  out.principal_calls = limits.integer("principal_calls", out.principal_calls, {0, 10 * kMillion});
+  out.principal_watchers =
+      limits.integer("principal_watchers", out.principal_watchers, {0, 10 * kMillion});
   out.call_bytes = limits.bytes("call_bytes", out.call_bytes, {kMiB, kMiB << 20});
   out.transport_bytes = limits.bytes("transport_bytes", out.transport_bytes, {kMiB, kMiB << 20});
   if (out.payload > out.bytes) {
@@ -163,6 +166,12 @@ void read_queues(YamlReader& reader, Config& out) {
     }
   }
   queues.finish();
+}
+
+void read_health(YamlReader health, HealthConfig& out) {
+  out.loop_lag =
+      health.duration("loop_lag", out.loop_lag, {absl::Milliseconds(100), absl::Hours(1)});
+  health.finish();
 }
 
 void read_shutdown(YamlReader shutdown, ShutdownConfig& out) {
@@ -215,6 +224,7 @@ absl::StatusOr<Config> parse_config(std::string_view text, std::string_view file
   read_retention(reader.child("retention"), config.retention);
   read_store(reader.child("store"), config.store);
   read_queues(reader, config);
+  read_health(reader.child("health"), config.health);
   read_shutdown(reader.child("shutdown"), config.shutdown);
   read_log(reader.child("log"), config.log);
   config.loop = reader.choice<LoopChoice>("loop", config.loop,

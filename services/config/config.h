@@ -55,6 +55,8 @@ struct LimitsConfig {
   int64_t running = 10000;                         // jobs running at once
   int64_t calls = 20000;                           // RPCs in progress, those that wait for jobs too
   int64_t watchers = 10000;                        // of these, streams of events
+  int64_t principal_calls = 10000;                 // of one principal; 0: no limit of its own
+  int64_t principal_watchers = 5000;               // likewise
   uint64_t call_bytes = uint64_t{256} << 20;       // requests not yet taken, answers not yet sent
   uint64_t transport_bytes = uint64_t{512} << 20;  // buffers of all connections
 };
@@ -107,6 +109,10 @@ struct QueueConfig {
   DurabilityChoice durability = DurabilityChoice::kDurable;
 };
 
+struct HealthConfig {
+  absl::Duration loop_lag = absl::Seconds(2);  // by which the loop may be late and still be ready
+};
+
 struct ShutdownConfig {
   absl::Duration pause = absl::ZeroDuration();  // not serving by health, but still taking jobs
   absl::Duration drain = absl::Seconds(30);     // for running jobs to finish
@@ -137,6 +143,7 @@ struct Config {
   RetentionConfig retention;
   StoreConfig store;
   std::map<std::string, QueueConfig> queues;  // by name; others are as `store` says
+  HealthConfig health;
   ShutdownConfig shutdown;
   LogConfig log;
   LoopChoice loop = LoopChoice::kAuto;

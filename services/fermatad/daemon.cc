@@ -8,6 +8,7 @@
 #include "services/fermatad/log.h"
 #include "services/fermatad/metric_sources.h"
 #include "services/fermatad/plugin_metric_source.h"
+#include "services/fermatad/readiness.h"
 #include "services/fermatad/server_options.h"
 #include "services/fermatad/signals.h"
 #include "services/fermatad/version.h"
@@ -74,6 +75,9 @@ EngineLimits engine_limits(const Config& config) {
   limits.running = static_cast<size_t>(config.limits.running);
   return limits;
 }
+
+// Waits for its threads, 100 ms or so: not on the loop.
+void end_metrics(std::unique_ptr<MetricsServer>* metrics) { metrics->reset(); }
 
 // "host:port" with the port that was really bound.
 std::string bound(const std::string& address, int port) {
@@ -161,6 +165,8 @@ absl::Status Daemon::open() {
       loop_, frontend::Backend{*engine_, pipelines_, stages_}, server_options(config_));
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  readiness_ = std::make_unique<Readiness>(config_.health.loop_lag,
+                                           [this](bool ready) { server_->set_serving(ready); });
   if (config_.plugins.admin.empty()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<PluginAdmin>> admin =
       PluginAdmin::open(config_.plugins.admin, stages_);
@@ -242,6 +248,7 @@ Co<absl::Status> Daemon::serve_parts(TaskGroup& group, Daemon& daemon, Ready rea
   if (recovered > 0) log_info(str_cat(recovered, " jobs of the store go on"));
   group.spawn_named("store.health", &Daemon::watch_store, std::ref(daemon));
   group.spawn_named("plugins.health", &Daemon::watch_plugins, std::ref(daemon));
+  group.spawn_named("readiness", &Readiness::beat, daemon.readiness_.get());
   if (daemon.folder_events_ != nullptr) {
     group.spawn_named("plugins.watch", &Daemon::watch_folder, std::ref(daemon));
   }
@@ -271,7 +278,7 @@ Co<absl::Status> Daemon::watch_store(Daemon& daemon) {
       } else {
         log_error(str_cat("the store refuses new work: ", stats.problem));
       }
-      if (!daemon.draining_) daemon.server_->set_serving(last != StoreHealth::kStopped);
+      daemon.readiness_->set(Readiness::Reason::kStoreStopped, last == StoreHealth::kStopped);
     }
     co_await sleep(kStoreLook);
   }
@@ -288,13 +295,12 @@ Co<absl::Status> Daemon::watch_plugins(Daemon& daemon) {
 }
 
 Co<void> Daemon::drain(Task<void> engine) {
-  draining_ = true;
   const ShutdownConfig& times = config_.shutdown;
   log_info(str_cat("stopping: not ready any more; new jobs for another ",
                    absl::FormatDuration(times.pause), ", then ", absl::FormatDuration(times.drain),
                    " for running jobs to end"));
   Signals::arm_watchdog(times.pause + times.drain + kGrace + kWatchdogMargin);
-  server_->set_serving(false);
+  readiness_->set(Readiness::Reason::kDraining, true);
   co_await sleep(times.pause);
   engine_->begin_drain();
   const absl::Time until = loop_.now() + times.drain;
@@ -309,8 +315,9 @@ Co<void> Daemon::drain(Task<void> engine) {
 }
 
 Co<void> Daemon::close() {
+  readiness_.reset();
   if (scrape_ != nullptr) scrape_->stop();
-  metrics_.reset();
+  if (metrics_ != nullptr) co_await offload(&end_metrics, &metrics_);
   // After a part has failed there was no drain, and calls still come in: they need the loop to be
   // answered, and gRPC waits for that.
   if (server_ != nullptr) co_await server_->stop(absl::ZeroDuration());

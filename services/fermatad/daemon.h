@@ -21,6 +21,7 @@
 #include "services/engine/engine.h"
 #include "services/fermatad/catalog.h"
 #include "services/fermatad/plugin_admin.h"
+#include "services/fermatad/readiness.h"
 #include "services/fermatad/stores.h"
 #include "services/frontend/server.h"
 #include "services/metrics/http_server.h"
@@ -91,12 +92,12 @@ class Daemon {
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<frontend::Server> server_;
+  std::unique_ptr<Readiness> readiness_;
   std::shared_ptr<Scrape> scrape_;
   std::unique_ptr<MetricsServer> metrics_;
   const Redactor redactor_;
   std::vector<std::string> refusals_;
   size_t loaded_plugins_ = 0;
-  bool draining_ = false;
 };
 
 }  // namespace fermata

@@ -10,6 +10,8 @@ frontend::ServerOptions server_options(const Config& config) {
   out.limits.payload = config.limits.payload;
   out.calls.calls = config.limits.calls;
   out.calls.watchers = config.limits.watchers;
+  out.calls.principal_calls = config.limits.principal_calls;
+  out.calls.principal_watchers = config.limits.principal_watchers;
   out.calls.bytes = config.limits.call_bytes;
   out.connections.streams = static_cast<int>(config.connections.streams);
   out.connections.handshake = config.connections.handshake;

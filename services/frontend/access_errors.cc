@@ -40,6 +40,17 @@ absl::Status credentials_expired(const Principal& principal) {
                      detail);
 }
 
+absl::Status credentials_changed(const Principal& principal) {
+  ErrorDetail detail;
+  detail.reason = "CREDENTIALS_CHANGED";
+  detail.metadata = {{"credential", principal.credential}};
+  return with_detail(
+      absl::UnauthenticatedError(str_cat(
+          "expected credentials that stay in force while the call lasts, ", principal.credential,
+          " was revoked or given other permissions meanwhile; call again with valid ones")),
+      detail);
+}
+
 absl::Status permission_missing(const Principal& principal, Permission permission,
                                 std::string_view queue) {
   ErrorDetail detail;

@@ -1,5 +1,6 @@
 // What is said to a caller who may not, or who asks for too much at once. Reasons:
 //   CREDENTIALS_MISSING CREDENTIALS_INVALID CREDENTIALS_EXPIRED   UNAUTHENTICATED
+//   CREDENTIALS_CHANGED                                           UNAUTHENTICATED
 //   PERMISSION_MISSING                                            PERMISSION_DENIED
 //   TOO_MANY_CALLS TOO_MANY_WATCHERS TOO_MANY_CALL_BYTES          RESOURCE_EXHAUSTED  quotas, retry
 //
@@ -17,6 +18,8 @@ namespace fermata::frontend {
 absl::Status credentials_missing();
 absl::Status credentials_invalid();
 absl::Status credentials_expired(const Principal& principal);
+// To a call that has begun under credentials which are not, or not so, in force any more.
+absl::Status credentials_changed(const Principal& principal);
 
 // `queue` is empty when the permission is missing on every queue, or has none.
 absl::Status permission_missing(const Principal& principal, Permission permission,

@@ -101,8 +101,10 @@ class AccessReader {
     return out;
   }
 
-  std::shared_ptr<const Principal> principal(YamlReader& reader, std::string credential) {
+  std::shared_ptr<const Principal> principal(YamlReader& reader, std::string credential,
+                                             std::string sha256 = "") {
     auto out = std::make_shared<Principal>();
+    out->sha256 = std::move(sha256);
     out->credential = std::move(credential);
     out->name = reader.required_text("principal");
     if (!out->name.empty() && !is_name(out->name)) {
@@ -125,13 +127,15 @@ class AccessReader {
 
   void token(YamlReader reader) {
     const std::string id = reader.required_text("id");
-    const std::optional<TokenHash> hash = parse_token_hash(reader.required_text("sha256"));
+    const std::string sha256 = reader.required_text("sha256");
+    const std::optional<TokenHash> hash = parse_token_hash(sha256);
     if (!is_token_id(id) || !hash.has_value()) {
       errors_.add(reader.mark(),
                   "expected the id of 16 and the sha256 of 64 hex digits that `fermata token new` "
                   "printed, got something else");
     }
-    AccessPolicy::Token entry{hash.value_or(TokenHash()), principal(reader, str_cat("token ", id))};
+    AccessPolicy::Token entry{hash.value_or(TokenHash()),
+                              principal(reader, str_cat("token ", id), sha256)};
     if (!policy_.tokens_.emplace(id, std::move(entry)).second) {
       errors_.add(reader.mark(), str_cat("expected every id once, got '", id, "' twice"));
     }
@@ -182,6 +186,18 @@ std::shared_ptr<const Principal> AccessPolicy::find_token(std::string_view token
   static constexpr TokenHash kNobody{};
   const bool same = same_hash(hash, at == tokens_.end() ? kNobody : at->second.hash);
   return same && at != tokens_.end() ? at->second.principal : nullptr;
+}
+
+bool AccessPolicy::has(const Principal& caller) const {
+  const std::string_view credential = caller.credential;
+  const std::string_view name = credential.substr(credential.find(' ') + 1);
+  const auto token = tokens_.find(std::string(name));
+  if (token != tokens_.end() && *token->second.principal == caller) return true;
+  for (const ByName* names : {&by_san_, &by_cn_}) {
+    const std::shared_ptr<const Principal> who = found(*names, name);
+    if (who != nullptr && *who == caller) return true;
+  }
+  return false;
 }
 
 std::shared_ptr<const Principal> AccessPolicy::find_san(std::string_view name) const {

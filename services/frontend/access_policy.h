@@ -41,6 +41,10 @@ class AccessPolicy {
   std::shared_ptr<const Principal> find_san(std::string_view name) const;
   std::shared_ptr<const Principal> find_cn(std::string_view name) const;
 
+  // Whether a caller of this policy, or of one before it, is as it was: the same secret, name,
+  // expiry and grants. Does not look at the clock.
+  bool has(const Principal& caller) const;
+
   size_t size() const { return tokens_.size() + by_san_.size() + by_cn_.size(); }
 
  private:

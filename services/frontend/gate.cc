@@ -50,7 +50,8 @@ absl::StatusOr<CallContext> admit(RpcHub& hub, RpcMethod method,
     return refused(hub, method, context, *caller, permission_missing(**caller, permission, ""));
   }
   absl::StatusOr<CallLease> lease =
-      hub.guard.quota.admit(method == RpcMethod::kWatch, request_bytes);
+      hub.guard.quota.admit(method == RpcMethod::kWatch, request_bytes,
+                            *caller == nullptr ? "" : std::string_view((*caller)->name));
   if (!lease.ok()) return refused(hub, method, context, *caller, lease.status());
   const bool audited = hub.guard.audit != nullptr;
   return CallContext{

@@ -41,14 +41,17 @@ struct Grant {
   std::array<bool, kPermissions> allow{};
   std::vector<std::string> queues;     // globs; of permissions that have a queue
   std::vector<std::string> pipelines;  // globs, of kSubmit; empty: anything, inline and bare too
+  bool operator==(const Grant&) const = default;
 };
 
 // Somebody who calls: a team, a service, a person. Constant once made.
 struct Principal {
   std::string name;
   std::string credential;  // for the audit: "token 4f2a..." or "certificate spiffe://..."
+  std::string sha256;      // of a token; hex
   absl::Time expires = absl::InfiniteFuture();
   std::vector<Grant> grants;
+  bool operator==(const Principal&) const = default;
 
   // On any queue at all.
   bool may(Permission permission) const;

@@ -3,6 +3,7 @@
 #include "absl/time/clock.h"
 #include "services/engine/errors.h"
 #include "services/frontend/gate.h"
+#include "services/frontend/revocation.h"
 #include "services/frontend/rpc_hub.h"
 #include "services/frontend/rpc_status.h"
 
@@ -13,7 +14,9 @@ RpcCall::Ending::~Ending() {
   RpcCall& call = *call_;
   call.task_ = Task<void>();
   if (!status.has_value()) {
-    status = call.hub_.stopping ? draining() : absl::CancelledError("the call was cancelled");
+    status = call.hub_.stopping    ? draining()
+             : !call.revoked_.ok() ? call.revoked_
+                                   : absl::CancelledError("the call was cancelled");
   }
   call.end(*status);
 }
@@ -40,6 +43,11 @@ void RpcCall::client_left() {
   hub_.loop.post(cancel_node_);
 }
 
+void RpcCall::revoke(absl::Status why) {
+  revoked_ = std::move(why);
+  if (task_) task_.cancel();
+}
+
 void RpcCall::drop() {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
@@ -50,6 +58,7 @@ void RpcCall::begin(PostNode& node) noexcept {
   if (call.hub_.group == nullptr) {
     call.end(draining());
   } else {
+    if (call.caller() != nullptr && lasts(call.method_)) call.hub_.lasting.insert(&call);
     call.task_ = call.hub_.group->spawn_named(kRpcMethodNames[static_cast<size_t>(call.method_)],
                                               &RpcCall::serve, Ending(Ref(call)));
     // A group that is being cancelled ends it before it begins; handles stay on this thread.
@@ -76,6 +85,7 @@ void RpcCall::loop_gone(PostNode& node) noexcept {
 void RpcCall::end(const absl::Status& status) {
   FERMATA_CHECK(!ended_, "a call was answered twice");
   ended_ = true;
+  if (caller() != nullptr) hub_.lasting.erase(this);
   const size_t method = static_cast<size_t>(method_);
   RpcCounters& counters = hub_.counters;
   counters.in_progress[method].sub();

@@ -38,6 +38,10 @@ class RpcCall {
   // gRPC's thread, once, when everything is decoded: hands the call to the loop.
   void start();
 
+  // Loop thread: ends the call with `why`, if it has not ended yet.
+  void revoke(absl::Status why);
+  const Caller& caller() const { return context_.caller; }
+
   // A reference; moved into the call's task.
   class Ref {
    public:
@@ -101,7 +105,8 @@ class RpcCall {
   RpcHub& hub_;
   CallContext context_;
   const int64_t started_ns_;
-  Task<void> task_;  // loop thread; set while the task runs
+  Task<void> task_;       // loop thread; set while the task runs
+  absl::Status revoked_;  // loop thread; why its task was cancelled, if it was not the client
   Node begin_node_;
   Node cancel_node_;
   std::atomic<int> references_{1};

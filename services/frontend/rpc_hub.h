@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/container/flat_hash_set.h"
 #include "services/async/async.h"
 #include "services/config/redactor.h"
 #include "services/frontend/audit_log.h"
@@ -21,6 +22,8 @@ class Stages;
 }  // namespace fermata
 
 namespace fermata::frontend {
+
+class RpcCall;
 
 // What calls work on; outlives the server. Loop thread.
 struct Backend {
@@ -56,7 +59,9 @@ class RpcHub {
   Guard& guard;
   RpcCounters counters;        // loop thread
   TaskGroup* group = nullptr;  // loop thread; null when not serving
-  bool stopping = false;       // loop thread; calls cancelled from now on are told DRAINING
+  // Loop thread: calls that go on for as long as their callers' credentials do (revocation.h).
+  absl::flat_hash_set<RpcCall*> lasting;
+  bool stopping = false;  // loop thread; calls cancelled from now on are told DRAINING
 };
 
 }  // namespace fermata::frontend

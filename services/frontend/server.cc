@@ -15,6 +15,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "services/config/str_cat.h"
+#include "services/frontend/revocation.h"
 #include "services/frontend/services.h"
 
 namespace fermata::frontend {
@@ -31,6 +32,7 @@ constexpr int kPingStrikes = 2;
 // All headers of a call: a token has 90 bytes, tracing some hundred.
 constexpr int kMaxHeaders = 16 << 10;
 constexpr absl::Duration kAuditPeriod = absl::Milliseconds(200);
+constexpr absl::Duration kRevocationPeriod = absl::Seconds(1);
 
 const std::array<const char*, 4> kHealthNames = {"", "fermata.v1.Jobs", "fermata.v1.Pipelines",
                                                  "fermata.v1.Plugins"};
@@ -102,12 +104,22 @@ class Server::State {
       group.spawn_named("credentials", &CredentialFiles::keep_fresh, std::ref(*state.files),
                         std::ref(state.guard.authenticator), std::cref(state.report));
     }
+    if (state.files->policy() != nullptr) {
+      group.spawn_named("revocation", &State::keep_revoked, std::ref(state));
+    }
     if (state.guard.audit != nullptr) {
       group.spawn_named("audit", &State::keep_audit, std::ref(state));
     }
     co_await state.stopped.wait();
     group.cancel();
     co_return absl::OkStatus();
+  }
+
+  static Co<void> keep_revoked(State& state) {
+    while (true) {
+      co_await sleep(kRevocationPeriod);
+      end_revoked(state.hub, *state.files->policy(), absl::Now());
+    }
   }
 
   static Co<void> keep_audit(State& state) {

@@ -28,6 +28,7 @@ void expect_defaults(const Config& config) {
   EXPECT_EQ(config.retention.age, defaults.retention.age);
   EXPECT_EQ(config.shutdown.pause, defaults.shutdown.pause);
   EXPECT_EQ(config.shutdown.drain, defaults.shutdown.drain);
+  EXPECT_EQ(config.health.loop_lag, defaults.health.loop_lag);
   EXPECT_EQ(config.log.level, defaults.log.level);
   EXPECT_EQ(config.log.format, defaults.log.format);
   EXPECT_EQ(config.loop, defaults.loop);
@@ -90,6 +91,7 @@ limits: { jobs: 1, bytes: 2MiB, window: 6, payload: 1KiB, fan_out: 3, running: 4
 retention: { jobs: 5, bytes: 6KiB, age: 7s }
 store: { directory: s, bytes: 5MiB, durability: relaxed }
 queues: { a: { durability: memory }, b: { durability: durable }, c: }
+health: { loop_lag: 5s }
 shutdown: { pause: 1s, drain: 2m }
 log: { level: debug, format: json }
 loop: io_uring
@@ -111,6 +113,7 @@ offload_threads: 2
   EXPECT_EQ(config->queues.at("a").durability, DurabilityChoice::kMemory);
   EXPECT_EQ(config->queues.at("b").durability, DurabilityChoice::kDurable);
   EXPECT_EQ(config->queues.at("c").durability, DurabilityChoice::kRelaxed);
+  EXPECT_EQ(config->health.loop_lag, absl::Seconds(5));
   EXPECT_EQ(config->shutdown.drain, absl::Minutes(2));
   EXPECT_EQ(config->log.level, LogLevel::kDebug);
   EXPECT_EQ(config->log.format, LogFormat::kJson);

@@ -82,6 +82,15 @@ TEST_F(Daemon, ServesAPipelineOfARealPluginAndEndsWhenAsked) {
   EXPECT_EQ(process_->wait(), 0) << process_->errors();
 }
 
+// The watchdog names the function that the loop was blocked in.
+TEST_F(Daemon, NobodySleepsOnTheLoopWhenItCloses) {
+  start();
+  EXPECT_NE(scrape(addresses_.metrics), "");
+  process_->signal(SIGINT);
+  EXPECT_EQ(process_->wait(), 0) << process_->errors();
+  EXPECT_EQ(process_->errors().find("nanosleep"), std::string::npos) << process_->errors();
+}
+
 TEST_F(Daemon, ARunningJobEndsDuringTheDrain) {
   start();
   grpc::Status status;

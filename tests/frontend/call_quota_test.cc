@@ -36,6 +36,23 @@ TEST(CallQuota, WatchersHaveALimitOfTheirOwn) {
   EXPECT_TRUE(quota.admit(false, 1).ok());
 }
 
+TEST(CallQuota, OnePrincipalCannotTakeWhatIsThereForAll) {
+  CallQuota quota(
+      {.calls = 10, .watchers = 10, .bytes = 1000, .principal_calls = 2, .principal_watchers = 1});
+  std::vector<CallLease> held;
+  held.push_back(*quota.admit(true, 1, "a"));
+  EXPECT_TRUE(absl::IsResourceExhausted(quota.admit(true, 1, "a").status()));
+  held.push_back(*quota.admit(false, 1, "a"));
+  const absl::StatusOr<CallLease> third = quota.admit(false, 1, "a");
+  ASSERT_TRUE(absl::IsResourceExhausted(third.status())) << third.status();
+  EXPECT_NE(third.status().message().find("limits.principal_calls"), absl::string_view::npos);
+  EXPECT_TRUE(quota.admit(true, 1, "b").ok());
+  EXPECT_TRUE(quota.admit(true, 1).ok());
+  held.clear();
+  EXPECT_TRUE(quota.admit(true, 1, "a").ok());
+  EXPECT_EQ(quota.calls(), 0);
+}
+
 TEST(CallQuota, BytesAreGivenBackWhenTheyAreNoLongerHeld) {
   CallQuota quota({.calls = 10, .watchers = 1, .bytes = 100});
   CallLease first = *quota.admit(false, 90);
