@@ -6,6 +6,7 @@
 // is one such path, every start takes it, and it takes no longer for a million.
 #include <utility>
 
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/engine/engine.h"
 
@@ -69,6 +70,11 @@ absl::StatusOr<PlanRef> Engine::plan_to_resume(const JobRecord& record) {
 JobRef Engine::revive(const JobView& record) {
   auto job = std::make_shared<Job>();
   job->spec = record->spec;
+  if (planted(PlantedBug::kForgetTimers)) {
+    JobSpec timeless = *record->spec;
+    timeless.deadline = absl::InfiniteFuture();
+    job->spec = std::make_shared<const JobSpec>(std::move(timeless));
+  }
   job->admission = JobAdmission::kAccepted;
   job->stored.set();
   job->detached = true;  // whoever held it is gone; it was accepted, so it runs
@@ -79,7 +85,7 @@ JobRef Engine::revive(const JobView& record) {
   job->bytes = bytes_of(*journal_.draft(*job));
   admission_.admit_stored(job->bytes);
   live_.emplace(job->spec->id, job);
-  know_request(*job);
+  if (!planted(PlantedBug::kForgetRequestIds)) know_request(*job);
   if (job->plan == nullptr) fail_stored(*job, *record, plan.status());
   return job;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/engine/engine.h"
 #include "services/engine/execution.h"
@@ -193,7 +194,9 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
     journal_.set_state(*job, JobState::kCancelling, ending.reason);
   }
   const std::shared_ptr<const JobRecord> record = final_record(*job, std::move(ending));
+  if (planted(PlantedBug::kEndTwice)) conclude(*job, record);
   absl::Status stored = co_await commit_final(record);
+  if (planted(PlantedBug::kEndTwice)) co_return;
   // A stopping engine leaves it as the store last saw it: it will be run again.
   conclude(*job, stored.ok() ? record : journal_.view(*job));
 }

@@ -3,6 +3,7 @@
 // waits for the same answer.
 #include <utility>
 
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/engine/engine.h"
 #include "services/engine/job_input.h"
@@ -143,7 +144,7 @@ Co<absl::StatusOr<JobView>> Engine::admitted(JobRef job, bool fresh) {
 
 Co<void> Engine::store_new(JobRef job) {
   const JobSpec& spec = *job->spec;
-  if (!spec.request_id.empty()) {
+  if (!spec.request_id.empty() && !planted(PlantedBug::kForgetRequestIds)) {
     absl::StatusOr<JobView> earlier = co_await store_.find_request(spec.request_id);
     if (!earlier.ok()) {
       refuse(*job, store_unavailable("the job was not accepted: looking for its request_id failed",

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/async/check.h"
+#include "services/config/planted_bug.h"
 #include "services/config/utf8.h"
 #include "services/engine/state_machine.h"
 
@@ -51,7 +52,9 @@ int64_t Journal::sequence_of_this_life(int64_t stored) {
 void Journal::resumed(Job& job, const JobRecord& record, bool of_this_life) {
   created(job);
   job.sequence = of_this_life ? record.sequence : sequence_of_this_life(record.sequence);
+  if (planted(PlantedBug::kReuseSequences)) job.sequence = record.sequence;
   job.start_time = record.start_time;
+  if (planted(PlantedBug::kLoseStageOutput)) return;
   for (size_t i = 0; i < job.stages.size() && i < record.stages.size(); ++i) {
     const StageProgress& stored = record.stages[i];
     if (is_done(stored) && stored.name == job.stages[i].name) job.stages[i] = stored;
@@ -96,6 +99,7 @@ void Journal::set_state(Job& job, JobState state, std::string_view reason) {
     job.start_time = clock_.now();
   }
   JobEvent changed = event(job, JobEventKind::kStateChanged);
+  if (planted(PlantedBug::kDropCancelEvent) && state == JobState::kCancelling) return;
   if (job.log != nullptr) job.log->add(std::move(changed));
 }
 

@@ -15,6 +15,7 @@
 #include "CLI/CLI.hpp"
 #include "services/async/async.h"
 #include "services/config/config.h"
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/fermatad/daemon.h"
 #include "services/fermatad/log.h"
@@ -61,6 +62,9 @@ Co<absl::Status> check(Daemon& daemon) {
 void greet(const Daemon& daemon) { say(daemon.greeting()); }
 
 Co<absl::Status> serve(Daemon& daemon) {
+  if (kPlantedBug != PlantedBug::kNone) {
+    log_error("this build has a bug in it on purpose, to test the test rigs: it must not serve");
+  }
   const Watchdog watchdog(Watchdog::Options(),
                           [](const Watchdog::Report& report) { log_warning(report.to_string()); });
   const CurrentCall* const loop_call = &CurrentCall::here();

@@ -3,10 +3,12 @@ their end, whatever happens to the daemon. What they saw goes into the History."
 import itertools
 import random
 import threading
+import time
 
 import grpc
 
 from harness import jobs_pb2
+from history import Watched
 from harness.stubs import jobs_pb2_grpc
 
 PIPELINE = """
@@ -29,6 +31,19 @@ stages:
     retry: { attempts: 20, initial: 10ms, max: 100ms }
 result: "${/stages/one/body},${/stages/two/body},${/stages/three/body}"
 """
+# Ends by its timeout alone.
+STUCK = """
+pipeline: stuck
+stages:
+  hang:
+    use: http/get
+    timeout: 1h
+    with: { url: "${/input/base}/step/0/${/input/key}", timeout: 1h }
+    retry: { attempts: 1000, initial: 10ms, max: 100ms }
+"""
+PIPELINES = {"steps": PIPELINE, "stuck": STUCK}
+# From a deadline to the end that a client hears of, a restart or two included.
+LATE_SECONDS = 30
 TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 OPTIONS = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 20),
            ("grpc.max_reconnect_backoff_ms", 100), ("grpc.use_local_subchannel_pool", 1)]
@@ -68,26 +83,45 @@ class Clients:
     def _one_job(self, jobs, key, rng):
         job = jobs_pb2.Job(pipeline="steps", labels={"key": key},
                            input=b'{"base":"%s","key":"%s"}' % (self._base.encode(), key.encode()))
+        seconds = None
+        if rng.random() < 0.1:
+            seconds = rng.uniform(0.01, 2)
+            job.pipeline = "stuck"
+            job.timeout.FromNanoseconds(int(seconds * 1e9))
         request = jobs_pb2.SubmitJobRequest(job=job, request_id=key)
-        name = self._persist(lambda: jobs.Submit(request, timeout=5, wait_for_ready=True)).name
-        self._history.acknowledge(key, name)
+        name = self._submit(jobs, request)
         self._on_answer()
+        give_up = time.monotonic() + seconds + LATE_SECONDS if seconds else None
         if rng.random() < 0.1:  # an answer that was lost: the same request again
-            again = self._persist(lambda: jobs.Submit(request, timeout=5, wait_for_ready=True))
-            self._history.acknowledge(key, again.name)
-        if rng.random() < 0.05:
-            self._cancel(jobs, name)
+            self._submit(jobs, request)
+        cancel_after = rng.randrange(4) if rng.random() < 0.1 else None
         if rng.random() < 0.5:
-            self._watch(jobs, name)
-        ended = self._persist(lambda: self._wait(jobs, name))
+            self._watch(jobs, name, cancel_after, give_up)
+        elif cancel_after is not None:
+            self._cancel(jobs, name)
+        ended = self._persist(lambda: self._wait(jobs, name, give_up))
+        if ended is None:
+            return
         self._history.end(ended)
         self._on_answer()
+        if rng.random() < 0.1:
+            self._submit(jobs, request)
 
-    def _wait(self, jobs, name):
-        while True:
-            job = jobs.Wait(jobs_pb2.WaitJobRequest(name=name), timeout=20, wait_for_ready=True)
+    def _submit(self, jobs, request):
+        name = self._persist(lambda: jobs.Submit(request, timeout=5, wait_for_ready=True)).name
+        self._history.acknowledge(request.request_id, name)
+        return name
+
+    def _wait(self, jobs, name, give_up):
+        """The job when it has ended; None when it has outlived its deadline."""
+        while not give_up or time.monotonic() < give_up:
+            request = jobs_pb2.WaitJobRequest(name=name)
+            request.timeout.FromSeconds(5)
+            job = jobs.Wait(request, timeout=20, wait_for_ready=True)
             if job.HasField("end_time"):
                 return job
+        self._history.outlives(name)
+        return None
 
     def _cancel(self, jobs, name):
         self._history.cancel(name)
@@ -98,23 +132,23 @@ class Clients:
             if error.code() != grpc.StatusCode.FAILED_PRECONDITION:  # it had ended
                 raise
 
-    def _watch(self, jobs, name):
-        """To the last event, resuming after every crash: sequences only ever go up."""
-        last = 0
-        finished = False
+    def _watch(self, jobs, name, cancel_after, give_up):
+        """To the last event, resuming after every crash; cancels the job on the way if told to."""
+        watched = Watched(name, self._history)
+        cancel = cancel_after is not None
 
         def follow():
-            nonlocal last, finished
-            for event in jobs.Watch(jobs_pb2.WatchJobRequest(name=name, after_sequence=last),
+            nonlocal cancel
+            watched.begins()
+            for event in jobs.Watch(jobs_pb2.WatchJobRequest(name=name, after_sequence=watched.last),
                                     timeout=20, wait_for_ready=True):
-                if event.sequence < last or (event.sequence == last and event.kind != event.SNAPSHOT):
-                    self._history.out_of_order(name, "%d came after %d" % (event.sequence, last))
-                last = max(last, event.sequence)
-                if event.job.HasField("end_time"):
-                    self._history.end(event.job)
-                    finished = True
+                watched.saw(event)
+                if cancel and watched.count > cancel_after:
+                    cancel = False
+                    self._cancel(jobs, name)
+            watched.ends()
 
-        while not finished:
+        while not watched.finished and (not give_up or time.monotonic() < give_up):
             self._persist(follow)
 
     def _persist(self, call):

@@ -18,6 +18,7 @@ class History:
         self.ended = {}  # name: the set of terminal states that were seen
         self.sequences = []  # (name, what was wrong)
         self.cancelled = set()  # names that somebody tried to cancel
+        self.late = set()  # names that had not ended long after their deadline
 
     def acknowledge(self, request_id, name):
         with self._lock:
@@ -32,15 +33,52 @@ class History:
         with self._lock:
             self.cancelled.add(name)
 
+    def outlives(self, name):
+        with self._lock:
+            self.late.add(name)
+
     def out_of_order(self, name, what):
         with self._lock:
             self.sequences.append((name, what))
 
 
+class Watched:
+    """What one watcher of one job is owed, stream after stream: no event twice, none left out, and the
+    end."""
+
+    def __init__(self, name, history):
+        self._name, self._history = name, history
+        self._follows = False  # an event of this very stream
+        self.last = 0
+        self.count = 0
+        self.finished = False
+
+    def begins(self):
+        self._follows = False
+
+    def saw(self, event):
+        snapshot = event.kind == event.SNAPSHOT
+        if event.sequence < self.last or (event.sequence == self.last and not snapshot):
+            self._history.out_of_order(self._name, "%d came after %d" % (event.sequence, self.last))
+        elif self._follows and not snapshot and event.sequence != self.last + 1:
+            self._history.out_of_order(self._name, "%d was followed by %d" % (self.last, event.sequence))
+        self.last = event.sequence
+        self.count += 1
+        self._follows = True
+        if event.job.HasField("end_time"):
+            self._history.end(event.job)
+            self.finished = True
+
+    def ends(self):
+        """The server says that there is nothing more."""
+        if not self.finished:
+            self._history.out_of_order(self._name, "the stream ended before the job did")
+
+
 def violations(history, stored, work, states):
     """A list of sentences; empty when all holds.
 
-    `stored` is {name: the job at the end}; `states` has SUCCEEDED, CANCELLED as numbers.
+    `stored` is {name: the job at the end}; `states` has SUCCEEDED, CANCELLED, EXPIRED as numbers.
     """
     found = []
     for request_id, names in sorted(history.acknowledged.items()):
@@ -56,16 +94,20 @@ def violations(history, stored, work, states):
             found.append("request %s made two jobs: %s and %s" % (key, keys[key], name))
         found += _violations_of(name, key, job, history, work, states)
     found += ["events of %s: %s" % entry for entry in history.sequences]
+    found += ["%s outlives its deadline" % name for name in sorted(history.late)]
     return found
 
 
 def _violations_of(name, key, job, history, work, states):
     found = []
+    if not job.HasField("end_time"):
+        return ["%s does not end" % name]
     ends = set(history.ended.get(name, ()))
     ends.add(Ended(job.state, bytes(job.result), job.end_time.ToNanoseconds()))
     if len(ends) != 1:
         found.append("%s ended more than once: %s" % (name, sorted(ends)))
-    if job.state != states.SUCCEEDED and not (job.state == states.CANCELLED and name in history.cancelled):
+    wanted = states.EXPIRED if job.pipeline == "stuck" else states.SUCCEEDED
+    if job.state != wanted and not (job.state == states.CANCELLED and name in history.cancelled):
         found.append("%s ended as %d (%s)" % (name, job.state, job.error.message or job.reason))
     steps = work.requests.get(key, [])
     if steps != sorted(steps):

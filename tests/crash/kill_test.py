@@ -6,7 +6,7 @@ import types
 import unittest
 
 from harness import main
-from history import Ended, History, violations
+from history import Ended, History, Watched, violations
 from kills import STATES, run_kills
 from work_server import WorkServer
 
@@ -34,7 +34,8 @@ class Checker(unittest.TestCase):
             self.work._do("k", step)
         self.job = types.SimpleNamespace(
             labels={"key": "k"}, state=STATES.SUCCEEDED, result=b'"k.1.1,k.2.1,k.3.1"', reason="",
-            error=types.SimpleNamespace(message=""), end_time=types.SimpleNamespace(ToNanoseconds=lambda: 5))
+            error=types.SimpleNamespace(message=""), end_time=types.SimpleNamespace(ToNanoseconds=lambda: 5),
+            pipeline="steps", HasField=lambda field: True)
         self.history.acknowledge("k", "jobs/1")
 
     def found(self, stored=None):
@@ -71,9 +72,46 @@ class Checker(unittest.TestCase):
         self.job.result = b'"k.1.9,k.2.1,k.3.1"'
         self.assertRegex(self.found()[0], "expected k.1.1")
 
+    def test_a_job_that_does_not_end_is_found(self):
+        self.job.HasField = lambda field: False
+        self.assertRegex(self.found()[0], "does not end")
+
+    def test_a_job_that_outlives_its_deadline_is_found(self):
+        self.job.pipeline = "stuck"
+        self.assertRegex(self.found()[0], "ended as")
+        self.job.state = STATES.EXPIRED
+        self.assertEqual(self.found(), [])
+        self.history.outlives("jobs/1")
+        self.assertRegex(self.found()[0], "outlives its deadline")
+
+    def watch(self, *streams):
+        """Each stream is a list of sequences; a snapshot's is negative."""
+        watched = Watched("jobs/1", self.history)
+        for sequences in streams:
+            watched.begins()
+            for sequence in sequences:
+                watched.saw(types.SimpleNamespace(
+                    sequence=abs(sequence), SNAPSHOT=1, kind=1 if sequence < 0 else 2,
+                    job=types.SimpleNamespace(HasField=lambda field: False)))
+        return watched
+
+    def test_events_in_order_are_good(self):
+        self.watch([-1, 2, 3, -7, 8], [9, 10], [-10, 11], [20])
+        self.assertEqual(self.found(), [])
+
     def test_events_out_of_order_are_found(self):
-        self.history.out_of_order("jobs/1", "3 came after 4")
-        self.assertRegex(self.found()[0], "3 came after 4")
+        self.watch([-1, 2, 2])
+        self.watch([-5], [-4])
+        self.assertRegex(self.found()[0], "2 came after 2")
+        self.assertRegex(self.found()[1], "4 came after 5")
+
+    def test_an_event_that_is_missing_is_found(self):
+        self.watch([-1, 3])
+        self.assertRegex(self.found()[0], "1 was followed by 3")
+
+    def test_a_stream_without_the_end_is_found(self):
+        self.watch([-1, 2]).ends()
+        self.assertRegex(self.found()[0], "before the job did")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,18 @@ and, with 0, into the recovery itself.
 """
 import random
 import threading
+import time
 import types
 
-from clients import PIPELINE, Clients
+import grpc
+
+from clients import PIPELINES, Clients
 from harness import Daemon, jobs_pb2
 from history import History, violations
 from work_server import WorkServer
 
-STATES = types.SimpleNamespace(SUCCEEDED=jobs_pb2.Job.SUCCEEDED, CANCELLED=jobs_pb2.Job.CANCELLED)
+STATES = types.SimpleNamespace(SUCCEEDED=jobs_pb2.Job.SUCCEEDED, CANCELLED=jobs_pb2.Job.CANCELLED,
+                               EXPIRED=jobs_pb2.Job.EXPIRED)
 CONFIG = """store: { directory: store }
 retention: { jobs: 10000000, bytes: 8GiB, age: 240h }
 """
@@ -53,6 +57,11 @@ class Report:
         self.jobs = 0
         self.violations = []
 
+    def add(self, other):
+        self.kills += other.kills
+        self.jobs += other.jobs
+        self.violations += other.violations
+
 
 def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
     """`kills` kill -9 of one daemon under load; the report's `violations` says what did not hold."""
@@ -61,7 +70,7 @@ def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
     history = History()
     report = Report()
     with WorkServer(moments.happened) as work:
-        daemon = Daemon(pipelines={"steps": PIPELINE}, plugins=["http"], config=CONFIG + config)
+        daemon = Daemon(pipelines=PIPELINES, plugins=["http"], config=CONFIG + config)
         try:
             daemon.start()
             daemon.keep_address()
@@ -87,15 +96,21 @@ def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
 
 
 def all_jobs(daemon):
-    """{name: job with its result}, once nothing is unfinished."""
+    """{name: job with its result}; what has not ended by a minute from now will not."""
     found = {}
     token = ""
+    until = time.monotonic() + 60
     while True:
         page = daemon.jobs.List(jobs_pb2.ListJobsRequest(
             page_size=1000, page_token=token, view=jobs_pb2.JOB_VIEW_RESULT))
         for job in page.jobs:
             if not job.HasField("end_time"):
-                job = daemon.jobs.Wait(jobs_pb2.WaitJobRequest(name=job.name), timeout=60)
+                try:
+                    job = daemon.jobs.Wait(jobs_pb2.WaitJobRequest(name=job.name),
+                                           timeout=max(until - time.monotonic(), 1))
+                except grpc.RpcError as error:
+                    if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+                        raise
             found[job.name] = job
         token = page.next_page_token
         if not token:

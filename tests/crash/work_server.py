@@ -1,7 +1,8 @@
 """The outside world of the crash tests: a web server that remembers which step of which job it did.
 
 GET /step/N/KEY is the only side effect a job has. Every answer is different, so a result says which
-request it came from; the order of requests says whether a finished step was ever done again.
+request it came from; the order of requests says whether a finished step was ever done again. Step 0
+is never answered.
 """
 import asyncio
 import threading
@@ -48,6 +49,9 @@ class WorkServer:
                 head = await reader.readuntil(b"\r\n\r\n")
                 _, _, step, key = head.split(b" ", 2)[1].decode().split("/")
                 body = self._do(key, int(step)).encode()
+                if step == "0":
+                    await reader.read()  # until the other side is gone
+                    return
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s"
                              % (len(body), body))
                 await writer.drain()

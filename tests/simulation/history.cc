@@ -9,6 +9,9 @@
 namespace fermata::simulation {
 namespace {
 
+// Timers of a hostile loop are late by up to ten seconds.
+constexpr absl::Duration kLate = absl::Seconds(30);
+
 // Before one of `later` began, `earlier` was over and stored; so it never begins after it.
 bool done_again(const std::vector<std::string>& starts, const std::string& earlier,
                 const std::string& later) {
@@ -26,17 +29,31 @@ std::string end_of(const JobRecord& job) {
 }
 
 void History::acknowledged(const std::string& key, const JobRecord& job) {
-  if (!open) return;
-  jobs[key].ids.insert(job.id());
+  if (!open()) return;
+  JobHistory& known = jobs[key];
+  known.ids.insert(job.id());
+  known.deadline = std::min(known.deadline, job.spec->deadline);
   if (job.finished()) ended(key, job);
 }
 
 void History::ended(const std::string& key, const JobRecord& job) {
-  if (open) jobs[key].ends.insert(end_of(job));
+  if (open()) jobs[key].ends.insert(end_of(job));
 }
 
 void History::complain(std::string what) {
-  if (open) wrong.push_back(std::move(what));
+  if (open()) wrong.push_back(std::move(what));
+}
+
+void History::saw(const std::string& key, const JobEvent& event, bool follows) {
+  if (!open()) return;
+  int64_t& last = jobs[key].last_sequence;
+  const bool snapshot = event.kind == JobEventKind::kSnapshot;
+  if (event.sequence < last || (event.sequence == last && !snapshot)) {
+    wrong.push_back(str_cat(key, ": event ", event.sequence, " after ", last));
+  } else if (follows && !snapshot && event.sequence != last + 1) {
+    wrong.push_back(str_cat(key, ": event ", last, " was followed by ", event.sequence));
+  }
+  last = event.sequence;
 }
 
 std::vector<std::string> History::violations(const std::map<std::string, JobView>& stored) const {
@@ -61,6 +78,20 @@ std::vector<std::string> History::violations(const std::map<std::string, JobView
   return out;
 }
 
+void History::check_end(const std::string& key, const JobRecord& job, const JobHistory& history,
+                        std::vector<std::string>& out) {
+  const absl::Time deadline = history.deadline;
+  if (job.state == JobState::kExpired && job.end_time >= deadline) return;
+  if (job.state == JobState::kCancelled && history.cancel_asked) return;
+  // A retry that could only come after the deadline is not waited for.
+  const bool in_vain = job.state == JobState::kFailed && job.reason == "STAGE_FAILED";
+  if (in_vain && deadline != absl::InfiniteFuture()) return;
+  if (job.state != JobState::kSucceeded) out.push_back(str_cat(key, " ended as ", end_of(job)));
+  if (job.end_time > deadline + kLate) {
+    out.push_back(str_cat(key, " outlived its deadline: ", end_of(job)));
+  }
+}
+
 void History::check_job(const std::string& key, const JobRecord& job,
                         std::vector<std::string>& out) const {
   const auto known = jobs.find(key);
@@ -72,13 +103,7 @@ void History::check_job(const std::string& key, const JobRecord& job,
     out.push_back(str_cat(key, " ended more than once: ", absl::StrJoin(ends, " | ")));
   }
   if (!job.finished()) out.push_back(str_cat(key, " has not ended: ", to_string(job.state)));
-  const bool cancelled = job.state == JobState::kCancelled && history.cancel_asked;
-  // A retry that could only come after the deadline is not waited for.
-  const bool in_vain = job.state == JobState::kFailed && job.reason == "STAGE_FAILED";
-  const bool expired = history.may_expire && (job.state == JobState::kExpired || in_vain);
-  if (job.finished() && job.state != JobState::kSucceeded && !cancelled && !expired) {
-    out.push_back(str_cat(key, " ended as ", end_of(job)));
-  }
+  if (job.finished()) check_end(key, job, history, out);
   if (history.may_run_again) return;
   static const std::vector<std::pair<std::string, std::string>> kOrder = {
       {"one", "two"}, {"two", "three"}, {"one", "three"}, {"left", "join"}, {"right", "join"}};

@@ -54,6 +54,10 @@ stages:
     with: { key: "${/input/key}", stage: after, in: "${/stages/each}" }
     retry: { attempts: 100, initial: 1ms, max: 9ms }
 )";
+constexpr std::string_view kStuck = R"(
+pipeline: stuck
+stages: { hang: { use: sim/hang, timeout: 3h } }
+)";
 
 std::string text(const JsonValue& object, std::string_view name) {
   const JsonValue* const found = find_member(object, name);
@@ -68,7 +72,7 @@ Co<absl::StatusOr<std::string>> step(FakeCall& call) {
   if (!input.ok()) co_return input.status();
   const std::string stage = text(*input, "stage");
   int run = 0;
-  if (life.history().open) {
+  if (life.history().open()) {
     JobHistory& job = life.history().jobs[text(*input, "key")];
     job.starts.push_back(stage);
     run = ++job.runs[stage];
@@ -80,6 +84,12 @@ Co<absl::StatusOr<std::string>> step(FakeCall& call) {
   const JsonValue* const in = find_member(*input, "in");
   co_return str_cat("{\"run\":\"", stage, "#", run,
                     "\",\"in\":", in == nullptr ? "null" : to_json(*in), "}");
+}
+
+// Longer than any deadline.
+Co<absl::StatusOr<std::string>> hang(FakeCall&) {
+  co_await sleep(absl::Hours(1));
+  co_return "{}";
 }
 
 // Half of the daemons have a window so small that most of what waits is in the store alone.
@@ -99,18 +109,19 @@ bool passes(const absl::Status& status) {
 
 }  // namespace
 
-Life::Life(uint64_t seed, SimDisk& disk, History& history, const std::vector<ClientPlan>& plans,
+Life::Life(uint64_t seed, Disk& disk, History& history, const std::vector<ClientPlan>& plans,
            const StoreFaults& faults)
     : loop_(seed, seed % 2 == 0 ? SimOptions() : SimOptions::hostile()),
       clock_(loop_),
       random_(seed),
-      store_(loop_, clock_, disk, faults),
       disk_(disk),
+      store_(disk.store(loop_, clock_, faults)),
       history_(history),
       plans_(plans),
-      engine_(loop_, store_, stages_, library_, clock_, random_, limits_of(seed)) {
+      engine_(loop_, *store_, stages_, library_, clock_, random_, limits_of(seed)) {
   stages_.add("sim/step", &step, this);
-  for (const std::string_view yaml : {kChain, kDiamond, kFan}) {
+  stages_.add("sim/hang", &hang, this);
+  for (const std::string_view yaml : {kChain, kDiamond, kFan, kStuck}) {
     absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline =
         parse_pipeline(yaml, "simulation.yaml", nullptr);
     const absl::Status added =
@@ -123,18 +134,23 @@ absl::Duration Life::up_to(absl::Duration most) {
   return absl::Nanoseconds(random_() % static_cast<uint64_t>(absl::ToInt64Nanoseconds(most)));
 }
 
-absl::Status Life::run(absl::Duration crash_at) {
+absl::Status Life::run(absl::Duration start, absl::Duration crash_at) {
+  start_ = start;
   crash_at_ = crash_at;
-  disk_.open = true;
-  history_.open = true;
   return loop_.run(&Life::main, this);
 }
 
-Co<absl::Status> Life::main(Life* self) { co_return co_await with_group(&Life::serve, self); }
+Co<absl::Status> Life::main(Life* self) {
+  co_await sleep(self->start_);
+  absl::Status opened = co_await self->store_->open();
+  absl::Status served = opened;
+  if (opened.ok()) served = co_await with_group(&Life::serve, self);
+  co_await self->store_->close();
+  // It may die while it starts.
+  co_return opened.ok() || !self->disk_.dead() ? served : absl::OkStatus();
+}
 
 Co<absl::Status> Life::serve(TaskGroup& group, Life* self) {
-  absl::Status opened = co_await self->store_.open();
-  if (!opened.ok()) co_return opened;
   group.spawn_named("engine", &Engine::run, &self->engine_);
   Task<void> reaper = group.spawn_named("reaper", &Life::reap, self);
   Outcome<void> ended = co_await self->alive_.run(with_group(&Life::clients, self));
@@ -152,8 +168,7 @@ Co<absl::Status> Life::reap(Life* self) {
 }
 
 void Life::die() {
-  store_.crash();
-  history_.open = false;
+  disk_.crash();
   alive_.cancel();
   engine_.stop();
 }
@@ -172,8 +187,12 @@ Co<absl::Status> Life::client(Life* self, const ClientPlan* plan) {
   JobView job = co_await self->submit(*plan);
   if (plan->repeats) job = co_await self->submit(*plan);
   const std::string id = job->id();
-  if (plan->cancels && !known.cancel_asked) co_await self->cancel(*plan, id);
-  if (plan->watches) co_await self->watch(*plan, id);
+  if (plan->cancels && !plan->watches && !known.cancel_asked) {
+    co_await sleep(self->up_to(absl::Milliseconds(30)));
+    co_await self->cancel(*plan, id);
+  }
+  // Nothing comes after what a watcher of an earlier life has seen to the end.
+  if (plan->watches && known.ends.empty()) co_await self->watch(*plan, id);
   absl::StatusOr<JobView> end = co_await self->engine_.wait(id, absl::InfiniteFuture());
   if (!end.ok()) {
     self->history_.complain(str_cat(plan->key, ": wait: ", end.status().ToString()));
@@ -205,40 +224,40 @@ Co<JobView> Life::submit(const ClientPlan& plan) {
 }
 
 Co<void> Life::cancel(const ClientPlan& plan, std::string id) {
-  co_await sleep(up_to(absl::Milliseconds(30)));
-  if (history_.open) history_.jobs[plan.key].cancel_asked = true;
+  if (history_.open()) history_.jobs[plan.key].cancel_asked = true;
   absl::StatusOr<JobView> asked = co_await engine_.request_cancel(id, CancelCause::kRequested);
   const bool fine = asked.ok() || passes(asked.status()) ||
                     asked.status().code() == absl::StatusCode::kFailedPrecondition;
   if (!fine) history_.complain(str_cat(plan.key, ": cancel: ", asked.status().ToString()));
 }
 
-// To the last event: sequences only go up, and the end comes once.
+// To the last event, from where the watcher of the life before was: none is missing, none comes
+// twice, and the end comes once.
 Co<void> Life::watch(const ClientPlan& plan, std::string id) {
-  absl::StatusOr<Watch> watch = co_await engine_.watch(id, 0);
+  const JobHistory& known = history_.jobs[plan.key];
+  absl::StatusOr<Watch> watch = co_await engine_.watch(id, known.last_sequence);
   if (!watch.ok()) {
     history_.complain(str_cat(plan.key, ": watch: ", watch.status().ToString()));
     co_return;
   }
-  int64_t sequence = 0;
+  const uint64_t cancel_after = random_() % 4;
   bool finished = false;
-  for (;;) {
+  for (uint64_t seen = 0;; ++seen) {
     std::optional<JobEvent> event = co_await watch->next();
     if (!event.has_value()) break;
-    if (event->sequence <= sequence) {
-      history_.complain(str_cat(plan.key, ": event ", event->sequence, " after ", sequence));
-    }
+    history_.saw(plan.key, *event, seen > 0);
     if (finished) history_.complain(str_cat(plan.key, ": an event after the end"));
-    sequence = event->sequence;
     finished = event->job != nullptr && event->job->finished();
     if (finished) history_.ended(plan.key, *event->job);
+    if (plan.cancels && !known.cancel_asked && seen >= cancel_after) co_await cancel(plan, id);
   }
+  if (!finished) history_.complain(str_cat(plan.key, ": the watch ended before the job did"));
 }
 
 Co<void> Life::remove(const ClientPlan& plan, std::string id) {
-  if (history_.open) history_.jobs[plan.key].delete_asked = true;
+  if (history_.open()) history_.jobs[plan.key].delete_asked = true;
   absl::Status removed = co_await engine_.remove(id);
-  if (!history_.open) co_return;
+  if (!history_.open()) co_return;
   if (removed.ok()) {
     history_.jobs[plan.key].deleted = true;
   } else if (!passes(removed)) {

@@ -13,8 +13,8 @@
 #include "services/async/sim_loop.h"
 #include "services/engine/engine.h"
 #include "services/stages/testing/fake_stages.h"
+#include "tests/simulation/disk.h"
 #include "tests/simulation/history.h"
-#include "tests/simulation/sim_store.h"
 
 namespace fermata::simulation {
 
@@ -22,22 +22,24 @@ namespace fermata::simulation {
 struct ClientPlan {
   std::string key;  // its request id
   std::string pipeline;
-  bool cancels = false;
+  absl::Duration timeout = absl::InfiniteDuration();
+  bool cancels = false;  // on the way, when it watches as well
   bool watches = false;
   bool deletes = false;
   bool repeats = false;  // sends its request again although it was answered
   int32_t priority = 0;
-  absl::Duration timeout = absl::InfiniteDuration();
 };
 
 class Life {
  public:
-  Life(uint64_t seed, SimDisk& disk, History& history, const std::vector<ClientPlan>& plans,
+  Life(uint64_t seed, Disk& disk, History& history, const std::vector<ClientPlan>& plans,
        const StoreFaults& faults);
 
-  // `crash_at`: that long after the start, at the latest when every client has what it wants.
-  // Infinite: it ends by itself. An error: the engine or the loop ended in a way it must not.
-  absl::Status run(absl::Duration crash_at);
+  // Begins at `start`, since the first life began. `crash_at`: that long after it, at the latest
+  // when every client has what it wants. Infinite: it ends by itself. An error: the engine or the
+  // loop ended in a way it must not.
+  absl::Status run(absl::Duration start, absl::Duration crash_at);
+  absl::Duration now() { return absl::Nanoseconds(loop_.now_ns()); }
 
   History& history() { return history_; }
   bool happens(int percent) { return random_() % 100 < static_cast<uint64_t>(percent); }
@@ -58,14 +60,15 @@ class Life {
   SimLoop loop_;
   LoopClock clock_;
   std::mt19937_64 random_;
-  SimStore store_;
-  SimDisk& disk_;
+  Disk& disk_;
+  std::unique_ptr<LifeStore> store_;
   History& history_;
   const std::vector<ClientPlan>& plans_;
   FakeStages stages_;
   PipelineLibrary library_;
   Engine engine_;
   CancelScope alive_;  // of the clients
+  absl::Duration start_;
   absl::Duration crash_at_;
 };
 

@@ -5,8 +5,9 @@
 
 #include "absl/strings/str_join.h"
 #include "services/config/str_cat.h"
-#include "services/store/record_codec.h"
 #include "tests/simulation/life.h"
+#include "tests/simulation/model_disk.h"
+#include "tests/simulation/sqlite_disk.h"
 
 namespace fermata::simulation {
 namespace {
@@ -26,22 +27,23 @@ std::vector<ClientPlan> draw_plans(std::mt19937_64& random) {
     plan.repeats = random() % 3 == 0;
     plan.priority = static_cast<int32_t>(random() % 3);
     if (random() % 6 == 0) plan.timeout = absl::Milliseconds(5 + random() % 60);
+    if (random() % 6 == 0) {
+      plan.pipeline = "stuck";
+      plan.timeout = absl::Milliseconds(1 + random() % 400);
+    }
     plans.push_back(std::move(plan));
   }
   return plans;
 }
 
-std::map<std::string, JobView> read(const SimDisk& disk, History& history) {
-  std::map<std::string, JobView> stored;
-  for (const auto& [id, row] : disk.rows) {
-    absl::StatusOr<JobView> record = decode_record(row.bytes);
-    if (record.ok()) {
-      stored[id] = *std::move(record);
-    } else {
-      history.complain(str_cat(id, ": ", record.status().ToString()));
-    }
-  }
-  return stored;
+std::unique_ptr<Disk> make_disk(uint64_t seed, DiskKind kind) {
+  if (kind == DiskKind::kModel) return std::make_unique<ModelDisk>();
+  return std::make_unique<SqliteDisk>(seed);
+}
+
+// From a crash to the next start: as a rule at once, sometimes later than any deadline.
+absl::Duration draw_pause(std::mt19937_64& random) {
+  return random() % 8 == 0 ? absl::Hours(1) : absl::Milliseconds(1 + random() % 50);
 }
 
 // A result names the runs that it was made of: the last ones, since a stored output is not made
@@ -72,30 +74,33 @@ StoreFaults faults_of(uint64_t seed) {
   return faults;
 }
 
-SimulationResult simulate(uint64_t seed, const StoreFaults& faults) {
+DiskKind disk_of(uint64_t seed) { return seed / 2 % 2 == 0 ? DiskKind::kModel : DiskKind::kSqlite; }
+
+SimulationResult simulate(uint64_t seed, const StoreFaults& faults, DiskKind kind) {
   std::mt19937_64 random(seed);
   const std::vector<ClientPlan> plans = draw_plans(random);
-  SimDisk disk;
-  History history;
+  const std::unique_ptr<Disk> disk = make_disk(seed, kind);
+  History history(*disk);
   SimulationResult result;
-  for (const ClientPlan& plan : plans) {
-    history.jobs[plan.key].may_expire = plan.timeout != absl::InfiniteDuration();
-  }
   const int crashes = static_cast<int>(random() % 5);
+  absl::Duration start;
   for (int life = 0; life <= crashes; ++life) {
     const bool last = life == crashes;
     const auto crash_at = last ? absl::InfiniteDuration() : absl::Microseconds(random() % 150000);
     StoreFaults of_this = faults;
     if (last) of_this.no_space_percent = of_this.failed_sync_percent = 0;
-    const auto daemon = std::make_unique<Life>(seed * 8 + static_cast<uint64_t>(life), disk,
+    if (!last && random() % 2 == 0) disk->die_within(1 + random() % 300);
+    const auto daemon = std::make_unique<Life>(seed * 8 + static_cast<uint64_t>(life), *disk,
                                                history, plans, of_this);
-    const absl::Status ended = daemon->run(crash_at);
-    history.open = true;
-    if (!ended.ok()) history.complain(str_cat("life ", life, " ended with ", ended.ToString()));
+    const absl::Status ended = daemon->run(start, crash_at);
+    if (!ended.ok()) {
+      history.wrong.push_back(str_cat("life ", life, " ended with ", ended.ToString()));
+    }
+    start = daemon->now() + draw_pause(random);
     ++result.lives;
   }
-  for (const std::string& key : disk.refused) history.jobs[key].may_run_again = true;
-  const std::map<std::string, JobView> stored = read(disk, history);
+  for (const std::string& key : disk->refused) history.jobs[key].may_run_again = true;
+  const std::map<std::string, JobView> stored = disk->read(history.wrong);
   result.violations = history.violations(stored);
   check_results(stored, history, result.violations);
   result.jobs = static_cast<int>(stored.size());

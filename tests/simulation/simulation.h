@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/simulation/sim_store.h"
+#include "tests/simulation/disk.h"
 
 namespace fermata::simulation {
 
@@ -17,9 +17,12 @@ struct SimulationResult {
   std::string trace;  // everything that was seen, as text: equal for equal seeds
 };
 
-SimulationResult simulate(uint64_t seed, const StoreFaults& faults);
+enum class DiskKind { kModel, kSqlite };
+
+SimulationResult simulate(uint64_t seed, const StoreFaults& faults, DiskKind kind);
 
 // The faults that a daemon must bear, as the seed draws them.
 StoreFaults faults_of(uint64_t seed);
+DiskKind disk_of(uint64_t seed);
 
 }  // namespace fermata::simulation

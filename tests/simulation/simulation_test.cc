@@ -28,7 +28,7 @@ TEST(Simulation, NothingAcknowledgedIsLostAndNothingEndsTwice) {
   int lives = 0;
   int jobs = 0;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
-    const SimulationResult result = simulate(seed, faults_of(seed));
+    const SimulationResult result = simulate(seed, faults_of(seed), disk_of(seed));
     lives += result.lives;
     jobs += result.jobs;
     ASSERT_TRUE(result.violations.empty())
@@ -41,8 +41,8 @@ TEST(Simulation, NothingAcknowledgedIsLostAndNothingEndsTwice) {
 
 TEST(Simulation, ASeedDoesTheSameEveryTime) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
-    const SimulationResult once = simulate(seed, faults_of(seed));
-    EXPECT_EQ(once.trace, simulate(seed, faults_of(seed)).trace);
+    const SimulationResult once = simulate(seed, faults_of(seed), disk_of(seed));
+    EXPECT_EQ(once.trace, simulate(seed, faults_of(seed), disk_of(seed)).trace);
     EXPECT_FALSE(once.trace.empty());
   }
 }
@@ -53,7 +53,7 @@ TEST(Simulation, AStoreThatAnswersBeforeItHasWrittenIsFoundOut) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     StoreFaults faults;
     faults.lies = true;
-    found += simulate(seed, faults).violations.empty() ? 0 : 1;
+    found += simulate(seed, faults, DiskKind::kModel).violations.empty() ? 0 : 1;
   }
   EXPECT_GT(found, 20);
 }

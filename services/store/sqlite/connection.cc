@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/store/sqlite/statement.h"
 
@@ -38,6 +39,9 @@ absl::StatusOr<Connection> Connection::open(const ConnectionOptions& options) {
   if (!options.writes) sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_busy_timeout(db, kBusyMs);
   status = sqlite_run(db, options.writes ? kWriteSetup : kReadSetup);
+  if (planted(PlantedBug::kSkipSync) && status.ok()) {
+    status = sqlite_run(db, "PRAGMA synchronous=OFF");
+  }
   if (status.ok() && options.writes && options.bytes_max > 0) {
     const uint64_t pages = std::max<uint64_t>(options.bytes_max / kPageBytes, 1);
     status = sqlite_run(db, str_cat("PRAGMA max_page_count=", pages).c_str());

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 
 namespace fermata {
@@ -104,6 +105,7 @@ Co<absl::Status> SqliteStore::commit(std::vector<JobView> batch) {
   for (const JobView& record : batch) {
     relaxed = relaxed && options_.durability.of(record->spec->queue) == Durability::kRelaxed;
   }
+  if (planted(PlantedBug::kAnswerBeforeCommit)) relaxed = !queue_.unwritten().full();
   if (relaxed) co_return queue_.write_later(std::move(batch));
   co_return co_await queue_.write(std::move(batch));
 }

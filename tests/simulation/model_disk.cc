@@ -1,4 +1,4 @@
-#include "tests/simulation/sim_store.h"
+#include "tests/simulation/model_disk.h"
 
 #include <utility>
 
@@ -8,25 +8,49 @@
 #include "services/store/record_codec.h"
 
 namespace fermata::simulation {
-namespace {
 
-// Nothing goes in a simulation but by being removed.
-Retention keep_all() {
-  Retention all;
-  all.jobs = 1000000;
-  all.bytes = size_t{1} << 40;
-  all.age = absl::InfiniteDuration();
-  return all;
+std::unique_ptr<LifeStore> ModelDisk::store(SimLoop& loop, const Clock& clock,
+                                            const StoreFaults& faults) {
+  dead_ = false;
+  auto store = std::make_unique<Store>(*this, loop, clock, faults);
+  store_ = store.get();
+  return store;
 }
 
-}  // namespace
+void ModelDisk::crash() {
+  if (store_ != nullptr) store_->crash();
+  dead_ = true;
+}
 
-SimStore::SimStore(SimLoop& loop, const Clock& clock, SimDisk& disk, const StoreFaults& faults)
-    : loop_(loop), disk_(disk), faults_(faults), memory_(clock, keep_all()) {}
+std::map<std::string, JobView> ModelDisk::read(std::vector<std::string>& wrong) {
+  std::map<std::string, JobView> stored;
+  for (const auto& [id, row] : rows_) {
+    absl::StatusOr<JobView> record = decode_record(row.bytes);
+    if (record.ok()) {
+      stored[id] = *std::move(record);
+    } else {
+      wrong.push_back(str_cat(id, ": ", record.status().ToString()));
+    }
+  }
+  return stored;
+}
 
-Co<absl::Status> SimStore::open() {
+void ModelDisk::write(const Batch& batch) {
+  if (dead_) return;
+  for (const auto& [id, row] : batch) {
+    if (row.bytes.empty()) {
+      rows_.erase(id);
+      continue;
+    }
+    // The rule of the contract, whatever the order that commits end in.
+    Row& there = rows_[id];
+    if (!there.finished && row.sequence > there.sequence) there = row;
+  }
+}
+
+Co<absl::Status> ModelDisk::Store::open() {
   std::vector<JobView> all;
-  for (const auto& [id, row] : disk_.rows) {
+  for (const auto& [id, row] : disk_.rows_) {
     absl::StatusOr<JobView> record = decode_record(row.bytes);
     if (!record.ok()) co_return record.status();
     all.push_back(*std::move(record));
@@ -34,37 +58,23 @@ Co<absl::Status> SimStore::open() {
   co_return co_await memory_.commit(std::move(all));
 }
 
-void SimStore::crash() {
+void ModelDisk::Store::crash() {
   for (const auto& [number, batch] : under_way_) {
-    if (happens(50)) write(batch);
+    if (happens(50)) disk_.write(batch);
   }
-  disk_.open = false;
 }
 
-Co<void> SimStore::take_time() {
+Co<void> ModelDisk::Store::take_time() {
   const uint64_t most = static_cast<uint64_t>(absl::ToInt64Nanoseconds(faults_.slowest));
   co_await sleep(absl::Nanoseconds(loop_.random(most + 1)));
 }
 
-void SimStore::write(const Batch& batch) {
-  if (!disk_.open) return;
-  for (const auto& [id, row] : batch) {
-    if (row.bytes.empty()) {
-      disk_.rows.erase(id);
-      continue;
-    }
-    // The rule of the contract, whatever the order that commits end in.
-    SimDisk::Row& there = disk_.rows[id];
-    if (!there.finished && row.sequence > there.sequence) there = row;
-  }
-}
-
-absl::Status SimStore::refuse(const std::vector<JobView>& batch, absl::Status why) {
-  for (const JobView& record : batch) disk_.refused.insert(record->spec->request_id);
+absl::Status ModelDisk::Store::refuse(const std::vector<JobView>& batch, absl::Status why) {
+  disk_.note_refused(batch);
   return why;
 }
 
-Co<absl::Status> SimStore::commit(std::vector<JobView> batch) {
+Co<absl::Status> ModelDisk::Store::commit(std::vector<JobView> batch) {
   if (stopped_) co_return refuse(batch, absl::UnavailableError("the disk failed"));
   Batch bytes;
   for (const JobView& record : batch) {
@@ -81,29 +91,30 @@ Co<absl::Status> SimStore::commit(std::vector<JobView> batch) {
     co_return refuse(batch, absl::ResourceExhaustedError("no space left"));
   }
   if (happens(faults_.failed_sync_percent)) {
-    if (happens(50)) write(written);
+    if (happens(50)) disk_.write(written);
     stopped_ = true;
     co_return refuse(batch, absl::UnavailableError("the sync failed"));
   }
-  write(written);
+  disk_.write(written);
   co_return co_await memory_.commit(std::move(batch));
 }
 
-Co<absl::Status> SimStore::ask() {
+Co<absl::Status> ModelDisk::Store::ask() {
   co_await take_time();
   if (happens(faults_.failed_read_percent)) co_return absl::UnavailableError("the read failed");
   co_return absl::OkStatus();
 }
 
-Co<absl::StatusOr<JobView>> SimStore::get(std::string id) {
+Co<absl::StatusOr<JobView>> ModelDisk::Store::get(std::string id) {
   co_await take_time();
   absl::StatusOr<JobView> job = co_await memory_.get(std::move(id));
   co_await take_time();
   co_return job;
 }
 
-Co<absl::StatusOr<LanePage>> SimStore::lane(std::string queue, std::optional<LanePlace> from,
-                                            size_t limit, size_t bytes) {
+Co<absl::StatusOr<LanePage>> ModelDisk::Store::lane(std::string queue,
+                                                    std::optional<LanePlace> from, size_t limit,
+                                                    size_t bytes) {
   absl::Status asked = co_await ask();
   if (!asked.ok()) co_return asked;
   absl::StatusOr<LanePage> page =
@@ -112,7 +123,7 @@ Co<absl::StatusOr<LanePage>> SimStore::lane(std::string queue, std::optional<Lan
   co_return page;
 }
 
-Co<absl::StatusOr<DuePage>> SimStore::due(absl::Time until, DuePlace after, size_t limit) {
+Co<absl::StatusOr<DuePage>> ModelDisk::Store::due(absl::Time until, DuePlace after, size_t limit) {
   absl::Status asked = co_await ask();
   if (!asked.ok()) co_return asked;
   absl::StatusOr<DuePage> page = co_await memory_.due(until, std::move(after), limit);
@@ -120,21 +131,21 @@ Co<absl::StatusOr<DuePage>> SimStore::due(absl::Time until, DuePlace after, size
   co_return page;
 }
 
-Co<absl::Status> SimStore::remove(std::string id) {
+Co<absl::Status> ModelDisk::Store::remove(std::string id) {
   if (stopped_) co_return absl::UnavailableError("the disk failed; open the store again");
   absl::Status removed = co_await memory_.remove(id);
   if (!removed.ok()) co_return removed;
   const uint64_t number = next_write_++;
-  under_way_[number][id] = SimDisk::Row();
+  under_way_[number][id] = Row();
   co_await shield(take_time());
   const Batch written = std::move(under_way_[number]);
   under_way_.erase(number);
-  write(written);
+  disk_.write(written);
   co_return absl::OkStatus();
 }
 
-std::string SimStore::newest_id() const {
-  return disk_.rows.empty() ? "" : disk_.rows.rbegin()->first;
+std::string ModelDisk::Store::newest_id() const {
+  return disk_.rows_.empty() ? "" : disk_.rows_.rbegin()->first;
 }
 
 }  // namespace fermata::simulation

@@ -1,53 +1,56 @@
-// SimStore: a durable store in a simulation. SimDisk is what survives a crash: the bytes of
-// records, as the real codec writes them.
+// ModelDisk: a durable store in a simulation, as the contract says and no better. The disk has the
+// bytes of records, as the real codec writes them.
 //
-// Commits take a drawn time and fail now and then, in the ways disks do: no space (nothing written,
-// the next may do), or a failed sync (perhaps written, and nothing is written any more until the
-// store is opened again). A crash while a commit is under way leaves all of it or nothing.
+// Commits take a drawn time each, so they end in any order, and fail now and then, in the ways
+// disks do: no space (nothing written, the next may do), or a failed sync (perhaps written, and
+// nothing is written any more until the store is opened again). A crash while a commit is under way
+// leaves all of it or nothing.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "services/async/sim_loop.h"
-#include "services/store/clock.h"
-#include "services/store/job_store.h"
 #include "services/store/memory_store.h"
+#include "tests/simulation/disk.h"
 
 namespace fermata::simulation {
 
-struct SimDisk {
+class ModelDisk final : public Disk {
+ public:
+  std::unique_ptr<LifeStore> store(SimLoop& loop, const Clock& clock,
+                                   const StoreFaults& faults) override;
+  void crash() override;
+  bool dead() const override { return dead_; }
+  std::map<std::string, JobView> read(std::vector<std::string>& wrong) override;
+
+ private:
+  class Store;
   struct Row {
     int64_t sequence = 0;
     bool finished = false;
     std::string bytes;  // empty: the job is gone
   };
-  std::map<std::string, Row> rows;  // by job id
-  // Request ids of jobs of which a commit was refused: their stages may run again.
-  std::set<std::string> refused;
-  bool open = true;  // false: the process is dead, nothing reaches it
+  using Batch = std::map<std::string, Row>;
+
+  void write(const Batch& batch);
+
+  Batch rows_;  // by job id
+  Store* store_ = nullptr;
+  bool dead_ = false;
 };
 
-// How the store misbehaves: faults that the daemon must bear, and lies that the checker must find.
-struct StoreFaults {
-  int no_space_percent = 0;
-  int failed_sync_percent = 0;
-  int failed_read_percent = 0;  // of what waits
-  absl::Duration slowest = absl::Milliseconds(5);
-  bool lies = false;  // answers before it has written: a sync that was skipped
-};
-
-class SimStore final : public JobStore {
+// What this life reads is in memory_; what the next one will is the disk's.
+class ModelDisk::Store final : public LifeStore {
  public:
-  SimStore(SimLoop& loop, const Clock& clock, SimDisk& disk, const StoreFaults& faults);
+  Store(ModelDisk& disk, SimLoop& loop, const Clock& clock, const StoreFaults& faults)
+      : disk_(disk), loop_(loop), faults_(faults), memory_(clock, keep_all()) {}
+  ~Store() override { disk_.store_ = nullptr; }
 
-  // Before the engine runs: what the disk has.
-  Co<absl::Status> open();
-  // The process dies: of each commit that is under way, all or nothing is on the disk.
+  Co<absl::Status> open() override;
+  // Of each commit that is under way, all or nothing is on the disk.
   void crash();
 
   Co<absl::Status> commit(std::vector<JobView> batch) override;
@@ -68,23 +71,20 @@ class SimStore final : public JobStore {
                                     size_t bytes) override;
   Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
-  bool keeps(const JobSpec& spec) const override { return true; }
   std::string newest_id() const override;
   StoreStats stats() const override { return memory_.stats(); }
 
  private:
-  using Batch = std::map<std::string, SimDisk::Row>;
   bool happens(int percent) { return loop_.random(100) < static_cast<uint64_t>(percent); }
   Co<void> take_time();
   // The time that a question takes before and after the moment which its answer is of.
   Co<absl::Status> ask();
   absl::Status refuse(const std::vector<JobView>& batch, absl::Status why);
-  void write(const Batch& batch);
 
+  ModelDisk& disk_;
   SimLoop& loop_;
-  SimDisk& disk_;
   const StoreFaults faults_;
-  MemoryStore memory_;  // what this life reads
+  MemoryStore memory_;
   bool stopped_ = false;
   uint64_t next_write_ = 0;
   std::map<uint64_t, Batch> under_way_;
