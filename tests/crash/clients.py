@@ -114,14 +114,15 @@ class Clients:
 
     def _wait(self, jobs, name, give_up):
         """The job when it has ended; None when it has outlived its deadline."""
-        while not give_up or time.monotonic() < give_up:
+        while True:
             request = jobs_pb2.WaitJobRequest(name=name)
             request.timeout.FromSeconds(5)
             job = jobs.Wait(request, timeout=20, wait_for_ready=True)
             if job.HasField("end_time"):
                 return job
-        self._history.outlives(name)
-        return None
+            if give_up and time.monotonic() > give_up:
+                self._history.outlives(name)
+                return None
 
     def _cancel(self, jobs, name):
         self._history.cancel(name)

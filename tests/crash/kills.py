@@ -82,7 +82,7 @@ def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
                     break
                 daemon.kill()
                 report.kills += 1
-                daemon.start()
+                start_again(daemon)
                 progress(report)
                 if load.errors:
                     break
@@ -93,6 +93,17 @@ def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
         finally:
             daemon.close()
     return report
+
+
+def start_again(daemon):
+    """On the address it had; while it was dead, somebody else's connection may have been given that port."""
+    for _ in range(100):
+        try:
+            return daemon.start()
+        except AssertionError as error:
+            if "in use" not in str(error):
+                raise
+    raise AssertionError("%s was taken by somebody else, who kept it" % daemon.address)
 
 
 def all_jobs(daemon):
