@@ -150,12 +150,14 @@ class Clients:
             watched.ends()
 
         while not watched.finished and (not give_up or time.monotonic() < give_up):
-            self._persist(follow)
+            self._persist(follow, give_up)
 
-    def _persist(self, call):
+    def _persist(self, call, give_up=None):
         while True:
             try:
                 return call()
             except grpc.RpcError as error:
                 if error.code() not in TRANSIENT:
                     raise
+                if give_up and time.monotonic() > give_up:
+                    return None
