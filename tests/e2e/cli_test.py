@@ -279,9 +279,9 @@ class FullDisk(unittest.TestCase):
 
     def test_a_result_that_was_not_written_is_no_success_of_any_command(self):
         with Daemon(pipelines=PIPELINES) as daemon:
-            done = subprocess.run([built(FERMATA), "--server", daemon.address, "submit", "nap", "--set",
-                                   "for=1ms"], check=True, capture_output=True, encoding="utf-8")
-            job = done.stdout.strip()
+            done = subprocess.run([built(FERMATA), "--server", daemon.address, "run", "nap", "--set",
+                                   "for=1ms", "--json"], check=True, capture_output=True, encoding="utf-8")
+            job = json.loads(done.stdout)["name"]
             plugin = os.path.join(daemon.plugin_folder, "time.so")
             for command in (["run", "nap", "--set", "for=1ms"], ["run", "nap", "--set", "for=1ms", "--json"],
                             ["submit", "nap", "--set", "for=1ms"], ["get", job], ["get", "--result", job],
