@@ -61,10 +61,56 @@ class Schedule {
   std::size_t depth_ = 0;
 };
 
+// A thread that runs one body after another: making one costs more than a schedule.
+class ActorThread {
+ public:
+  ActorThread() : thread_([this] { serve(); }) {}
+  ActorThread(const ActorThread&) = delete;
+  ~ActorThread() {
+    run(nullptr);
+    thread_.join();
+  }
+  void run(std::function<void()> body) {
+    body_ = std::move(body);
+    wanted_.release();
+  }
+  void wait_until_idle() { idle_.acquire(); }
+
+ private:
+  void serve() {
+    for (;;) {
+      wanted_.acquire();
+      if (body_ == nullptr) return;
+      body_();
+      body_ = nullptr;
+      idle_.release();
+    }
+  }
+  std::function<void()> body_;
+  std::binary_semaphore wanted_{0};
+  std::binary_semaphore idle_{0};
+  std::thread thread_;
+};
+
+// Those that are not in a schedule.
+class ActorThreads {
+ public:
+  std::unique_ptr<ActorThread> take() {
+    if (idle_.empty()) return std::make_unique<ActorThread>();
+    std::unique_ptr<ActorThread> thread = std::move(idle_.back());
+    idle_.pop_back();
+    return thread;
+  }
+  void put_back(std::unique_ptr<ActorThread> thread) { idle_.push_back(std::move(thread)); }
+
+ private:
+  std::vector<std::unique_ptr<ActorThread>> idle_;
+};
+
 class Interleaver {
  public:
-  Interleaver(Schedule& schedule, std::size_t preemptions)
-      : schedule_(schedule), preemptions_(preemptions) {
+  Interleaver(ActorThreads& threads, Schedule& schedule, std::size_t preemptions)
+      : threads_(threads), schedule_(schedule), preemptions_(preemptions) {
     current_ = this;
   }
   ~Interleaver() { current_ = nullptr; }
@@ -88,7 +134,8 @@ class Interleaver {
   // The number of the new actor.
   std::size_t add(std::function<void()> body) {
     Actor& actor = *actors_.emplace_back(std::make_unique<Actor>());
-    actor.thread = std::thread([this, &actor, body = std::move(body)] {
+    actor.thread = threads_.take();
+    actor.thread->run([this, &actor, body = std::move(body)] {
       actor.go.acquire();
       body();
       actor.done = true;
@@ -106,14 +153,17 @@ class Interleaver {
       next->go.release();
       turn_over_.acquire();
     }
-    for (const auto& actor : actors_) actor->thread.join();
+    for (const auto& actor : actors_) {
+      actor->thread->wait_until_idle();
+      threads_.put_back(std::move(actor->thread));
+    }
     return !stuck_;
   }
   bool stuck() const { return stuck_; }
 
  private:
   struct Actor {
-    std::thread thread;
+    std::unique_ptr<ActorThread> thread;
     std::binary_semaphore go{0};
     std::function<bool()> possible = [] { return true; };
     bool done = false;
@@ -144,6 +194,7 @@ class Interleaver {
 
   static inline Interleaver* current_ = nullptr;
 
+  ActorThreads& threads_;
   Schedule& schedule_;
   std::size_t preemptions_;
   std::vector<std::unique_ptr<Actor>> actors_;
@@ -161,9 +212,10 @@ template <class World>
 Explored explore(std::size_t preemptions) {
   Explored explored;
   Schedule schedule;
+  ActorThreads threads;
   do {
     SCOPED_TRACE("schedule " + schedule.to_string());
-    Interleaver interleaver(schedule, preemptions);
+    Interleaver interleaver(threads, schedule, preemptions);
     World world;
     for (std::function<void()>& body : world.actors()) interleaver.add(std::move(body));
     ++explored.schedules;
