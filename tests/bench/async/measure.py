@@ -21,6 +21,10 @@ QUIET, NOISY = 0.10, 0.20  # of a core, used by others: to begin, to be measured
 CONNECTIONS, ECHO_SECONDS = 50, 2.5
 TICK = os.sysconf("SC_CLK_TCK")
 WARM_BYTES = 128 << 20
+# Over in a second. What disturbs so short a run only ever makes it longer, so of several, whoever's
+# they are, the fastest is the one that says what the program costs.
+SHORT = ("R1", "R2", "R3a", "R3b", "R5", "R6", "R9")
+SHORT_RUNS = 3
 
 
 class NotAvailable(Exception):
@@ -165,7 +169,10 @@ def _first_answer(program, test):
     reasons = []
     for command in program.commands:
         try:
-            return _echo(program, command) if test == "R7" else _call(program, command, test)
+            if test == "R7":
+                return _echo(program, command)
+            runs = [_call(program, command, test) for _ in range(SHORT_RUNS if test in SHORT else 1)]
+            return min(runs, key=lambda figures: figures.get("ns", 0))
         except NotAvailable as why:
             reasons.append(str(why))
     raise NotAvailable(reasons[-1])
