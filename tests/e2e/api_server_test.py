@@ -27,7 +27,10 @@ class ApiServer(unittest.TestCase):
     def test_a_thousand_concurrent_runs_each_get_their_own_answer(self):
         # The gate answers nobody before all thousand have asked, so this ends only if the daemon
         # carries a thousand jobs at once.
-        with Daemon(pipelines={"answer": ANSWER}) as daemon, WebServer(gate=CALLS) as web:
+        # All of them ask one host, which by default 64 connections are for.
+        connections = "    http: { max_connections: %d, max_connections_per_host: %d }\n" % (CALLS, CALLS)
+        with Daemon(pipelines={"answer": ANSWER}, stage_config=connections) as daemon, \
+                WebServer(gate=CALLS) as web:
             channels = [grpc.insecure_channel(daemon.address, options=[("channel", i)])
                         for i in range(CHANNELS)]
             runs = [channel.unary_unary(
@@ -43,6 +46,7 @@ class ApiServer(unittest.TestCase):
                 self.assertEqual(ended.state, jobs_pb2.Job.SUCCEEDED, ended.error.message)
                 self.assertEqual(json.loads(ended.result), {"id": i, "said": "through"})
             self.assertEqual(web.most_at_once, CALLS)
+            self.assertEqual(web.requests, CALLS, "each asked once: no time-out opened the gate")
             for channel in channels:
                 channel.close()
             numbers = daemon.metrics()

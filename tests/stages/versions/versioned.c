@@ -4,6 +4,7 @@
  *             If these ever differ, or the code that naps is not the code that wakes, it fails.
  *             From 1.1.0 on it naps a hundredth of that.
  *   only_new  exists from 1.1.0 on. */
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ static const fermata_host* host;
 static int inits;   /* of this image */
 static int living;  /* instances */
 static int entered; /* so that a switch in the middle of a call would show */
+static sem_t begun; /* NEVER_LETS_GO: an offload that has not begun can be taken back */
 
 __attribute__((constructor)) static void on_load(void) {
   if (FAULT == CONSTRUCTOR_EXITS) exit(1);
@@ -53,12 +55,17 @@ static fermata_status create(fermata_instance* instance, fermata_str config, voi
   if (FAULT == CREATE_EXITS) exit(3);
   ++living;
   *inst = instance;
-  if (FAULT == NEVER_LETS_GO) return host->offload(host->instance_call(instance), 1, 0, 0);
+  if (FAULT == NEVER_LETS_GO) {
+    const fermata_status status = host->offload(host->instance_call(instance), 1, 0, 0);
+    if (status == FERMATA_OK) sem_wait(&begun);
+    return status;
+  }
   return FERMATA_OK;
 }
 static void instance_event(void* inst, const fermata_event* event) { (void)inst, (void)event; }
 static fermata_status instance_blocking(void* inst, uint64_t token) {
   (void)inst, (void)token;
+  sem_post(&begun);
   for (;;) pause();
 }
 static void destroy(void* inst) {
