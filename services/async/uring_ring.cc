@@ -107,7 +107,9 @@ bool UringRing::put(const Op& op) noexcept {
     if (entry == nullptr) return false;  // the kernel wants completions to be taken first
   }
   if (op.fd < 0) {
-    io_uring_prep_poll_remove(entry, op.user_data);
+    // Not IORING_OP_POLL_REMOVE: a multishot poll whose event the thread has not fetched yet answers
+    // it with EALREADY, lives on, and holds the file, whose peer then never sees the end.
+    io_uring_prep_cancel64(entry, op.user_data, 0);
     io_uring_sqe_set_data64(entry, 0);
     entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
     return true;

@@ -292,6 +292,20 @@ TEST_P(Descriptors, AreReallyClosedWhenTheyClose) {
             absl::OkStatus());
 }
 
+// The loop has not asked for the news yet, and io_uring is in the middle of telling it.
+TEST_P(Descriptors, AreReallyClosedThoughNewsOfThemIsOnItsWay) {
+  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
+    Ends ends;
+    co_await acquaint(ends.a);
+    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
+    EXPECT_EQ(read_all(ends.a), 1);
+    ends.a.close();
+    EXPECT_EQ(read_all(ends.b), 0) << "the other side does not see the end";
+    co_return absl::OkStatus();
+  }),
+            absl::OkStatus());
+}
+
 TEST_P(Descriptors, CancelledWaitsCanBeBegunAgain) {
   EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
     Ends ends;
