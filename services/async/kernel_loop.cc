@@ -100,7 +100,7 @@ int KernelLoop::watch(IoWatch& watch) noexcept {
 }
 
 void KernelLoop::unwatch(IoWatch& watch) noexcept {
-  if (watch.mode == IoWatch::Mode::kOneShot) return unwatch_once(watch);
+  if (watch.mode != IoWatch::Mode::kEdge) return unwatch_once(watch);
   table_.unlink(watch);
 }
 

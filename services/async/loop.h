@@ -19,6 +19,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct LoopStats {
   std::uint64_t wakeups = 0;        // times the loop waited in the kernel
   std::uint64_t wake_writes = 0;    // times another thread woke it there; at most once per wait
   std::uint64_t cancellations = 0;  // deliveries
+  std::uint64_t batched_sends = 0;  // begun with send_soon()
   std::uint64_t offloads = 0;       // calls handed to threads
   std::uint64_t offloads_here = 0;  // of these, run on the loop's thread: no thread could be made
   std::int64_t busy_ns = 0;         // time not spent waiting
@@ -63,14 +65,16 @@ struct LoopStats {
   std::size_t watched_fds = 0;      // waits for a descriptor now
 };
 
-// A frame's wait for a descriptor. In the awaiting frame; linked into the loop's table.
+// A frame's wait for a descriptor, or for bytes that it sends. In the awaiting frame; linked into
+// the loop's table.
 struct IoWatch {
   enum class Interest : std::uint8_t { kRead, kWrite };
   // kOneShot: asks the kernel now. For any descriptor, whoever closes it, whenever.
   // kEdge: waits for news since the last such wait. Cheap, but only for a Descriptor, which tells
   // the loop before it closes, and only after a call said EAGAIN or moved less than it was asked
   // to.
-  enum class Mode : std::uint8_t { kOneShot, kEdge };
+  // kSend: what Loop::send_soon() began.
+  enum class Mode : std::uint8_t { kOneShot, kEdge, kSend };
   using Fired = void (*)(IoWatch&) noexcept;
   IoWatch(int fd, Interest interest, Fired fired, Mode mode = Mode::kOneShot) noexcept
       : fd(fd), interest(interest), mode(mode), fired(fired) {}
@@ -78,6 +82,7 @@ struct IoWatch {
   Interest interest;
   Mode mode;
   int error = 0;            // when fired: an errno if the wait failed, EBADF: it was closed
+  std::int32_t sent = 0;    // when fired, kSend: how many bytes the kernel took
   Fired fired;              // called once, on the loop thread, after the loop unlinked the watch
   IoWatch* next = nullptr;  // the loop's own
   std::uint64_t token = 0;  // the loop's own
@@ -164,6 +169,12 @@ class Loop {
   // EALREADY for one whose readiness was remembered (kEdge). Then nothing is watched: try the call.
   virtual int watch(IoWatch& watch) noexcept = 0;
   virtual void unwatch(IoWatch& watch) noexcept = 0;
+  // send(2), without waiting, when this loop next enters the kernel: together with all that is sent
+  // until then, for one system call. The bytes must stay until the watch fires or is unwatched.
+  // False: this loop does not do that, or not for so many bytes; nothing has begun.
+  virtual bool send_soon(IoWatch& /*watch*/, std::string_view /*bytes*/) noexcept { return false; }
+  // Whether it is worth asking.
+  bool batches_sends() const noexcept { return batches_sends_; }
   // The owner of a descriptor that was watched with kEdge is about to close it: who still waits for
   // it is fired with EBADF, and nothing of it is remembered when its number comes again.
   virtual void forget(int /*fd*/) noexcept {}
@@ -229,6 +240,7 @@ class Loop {
   void step(ReadyRing::Entry entry) noexcept;
   void drop_posted() noexcept;
 
+  bool batches_sends_ = false;
   ReadyRing ring_;
   const TaskBase* main_task_ = nullptr;  // what run() runs; null outside
   PostQueue posts_;

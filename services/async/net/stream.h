@@ -36,12 +36,16 @@ namespace detail {
 // Moves bytes until enough were moved, the end, or an error.
 class Transfer : public Suspension, protected IoWatch {
  public:
-  bool await_ready() noexcept { return Loop::current().spend_budget() && attempt(); }
+  bool await_ready() noexcept {
+    Loop& loop = Loop::current();
+    if (interest == Interest::kWrite && loop.batches_sends()) return false;
+    return loop.spend_budget() && attempt();
+  }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame,
                      std::uint32_t line = __builtin_LINE()) noexcept {
     frame.promise().line = line;
-    if (park(untyped(frame))) go_on();
+    if (park(untyped(frame))) begin();
   }
 
  protected:
@@ -65,7 +69,9 @@ class Transfer : public Suspension, protected IoWatch {
 
  private:
   bool attempt() noexcept;  // true: it is over
+  void begin() noexcept;
   void go_on() noexcept;
+  void sent_soon() noexcept;
   void leave() noexcept {
     if (std::exchange(waiting_, false)) transport_->stop_waiting(*this);
   }

@@ -43,6 +43,13 @@ class Waitable {
     waiting = error == 0;
     return error;
   }
+  // watch.fired is called once, with what the kernel has taken, unless stop_waiting() comes first.
+  // False: nothing has begun; try_send() is the way.
+  bool start_sending(IoWatch& watch, std::string_view bytes) noexcept {
+    FERMATA_CHECK(!writing_, "a stream has one reader and one writer at a time");
+    writing_ = send_soon(watch, bytes);
+    return writing_;
+  }
   // The waiter says so when it has been called back.
   void waiting_over(const IoWatch& watch) noexcept { direction(watch) = false; }
   void stop_waiting(IoWatch& watch) noexcept {
@@ -51,6 +58,8 @@ class Waitable {
   }
 
  protected:
+  // Loop::send_soon() for what is below.
+  virtual bool send_soon(IoWatch& /*watch*/, std::string_view /*bytes*/) noexcept { return false; }
   virtual int watch_ready(IoWatch& watch) noexcept = 0;
   virtual void unwatch_ready(IoWatch& watch) noexcept = 0;
 
