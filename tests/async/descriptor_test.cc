@@ -15,6 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "services/async/async.h"
+#include "tests/async/descriptor_ends.h"
 #include "tests/async/loops.h"
 #include "tests/async/sim.h"
 
@@ -23,16 +24,6 @@ namespace {
 
 using Descriptors = OnEveryLoop;
 INSTANTIATE_ON_EVERY_LOOP(Descriptors);
-
-struct Ends {
-  Ends() {
-    int fds[2] = {-1, -1};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    a = Descriptor(fds[0]);
-    b = Descriptor(fds[1]);
-  }
-  Descriptor a, b;
-};
 
 Co<absl::Status> bounce(Descriptor& end, int rounds) {
   for (int i = 0; i < rounds;) {
@@ -65,74 +56,6 @@ TEST_P(Descriptors, CarryAByteToAndFro) {
 }
 
 TEST(Descriptor, CarriesAByteToAndFroUnderEverySeed) { on_every_seed(bounce_both_ways); }
-
-Co<absl::Status> close_while_waiting() {
-  Ends ends;
-  co_return co_await with_group(
-      [](TaskGroup& group, Ends& ends) -> Co<absl::Status> {
-        absl::Status seen = absl::OkStatus();
-        Task<void> waits =
-            group.spawn([](Descriptor& end,
-                           absl::Status* seen) -> Co<void> { *seen = co_await end.readable(); },
-                        std::ref(ends.a), &seen);
-        for (int i = 0; i < 5; ++i) co_await yield_now();
-        EXPECT_FALSE(waits.done());
-        ends.a.close();
-        co_await waits;
-        EXPECT_EQ(seen.code(), absl::StatusCode::kInvalidArgument) << seen;
-        co_return absl::OkStatus();
-      },
-      ends);
-}
-
-TEST_P(Descriptors, ClosedWhileWaitedForWakeTheWaiterWithAnError) {
-  EXPECT_EQ(make()->run(close_while_waiting), absl::OkStatus());
-}
-
-TEST(Descriptor, ClosedWhileWaitedForWakesTheWaiterUnderEverySeed) {
-  on_every_seed(close_while_waiting);
-}
-
-// Lets the loop look at the kernel: what is there by now has been reported when this returns.
-Co<void> let_the_loop_look() {
-  for (int i = 0; i < 3; ++i) co_await sleep(absl::Microseconds(50));
-}
-
-Co<bool> wakes_within(Descriptor& end, IoWatch::Interest interest, absl::Duration limit) {
-  bool woke = false;
-  CancelScope scope;
-  Outcome<void> outcome =
-      co_await scope.run([](Descriptor& end, IoWatch::Interest interest, absl::Duration limit,
-                            bool* woke) -> Co<absl::Status> {
-        absl::Status status = absl::OkStatus();
-        if (interest == IoWatch::Interest::kRead) {
-          status = co_await timeout(limit, end.readable());
-        } else {
-          status = co_await timeout(limit, end.writable());
-        }
-        *woke = status.ok();
-        co_return absl::OkStatus();
-      }(end, interest, limit, &woke));
-  co_return woke&& outcome.ok();
-}
-
-constexpr absl::Duration kSoon = absl::Seconds(20);          // must come
-constexpr absl::Duration kNotAtAll = absl::Milliseconds(5);  // must not come
-constexpr IoWatch::Interest kRead = IoWatch::Interest::kRead;
-constexpr IoWatch::Interest kWrite = IoWatch::Interest::kWrite;
-
-// Reads what is there and says how much; -1: nothing.
-ssize_t read_all(Descriptor& end) {
-  char bytes[256];
-  end.clear_news(kRead);
-  return read(end.fd(), bytes, sizeof bytes);
-}
-
-// Makes the loop know the descriptor: nothing can be read, so it was waited for in vain.
-Co<void> acquaint(Descriptor& end) {
-  bool woke = co_await wakes_within(end, kRead, kNotAtAll);
-  EXPECT_FALSE(woke);
-}
 
 TEST_P(Descriptors, RememberWhatComesWhileNobodyWaits) {
   EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
@@ -238,70 +161,6 @@ TEST_P(Descriptors, WakeTheReaderAndTheWriterEachForItsOwn) {
           co_return absl::OkStatus();
         },
         ends);
-  }),
-            absl::OkStatus());
-}
-
-// The number comes again: neither the waits nor the end of the one before are the new one's.
-TEST_P(Descriptors, DoNotInheritFromTheOneThatHadTheirNumber) {
-  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
-    int number = -1;
-    for (int i = 0; i < 20; ++i) {
-      Ends ends;
-      if (number < 0) number = ends.a.fd();
-      EXPECT_EQ(ends.a.fd(), number);
-      co_await acquaint(ends.a);
-      EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
-      if (i % 2 == 0) co_await let_the_loop_look();
-      ends.b.close();
-      if (i % 3 == 0) co_await let_the_loop_look();
-    }
-    co_return absl::OkStatus();
-  }),
-            absl::OkStatus());
-}
-
-TEST_P(Descriptors, ClosedOutsideOfRunAreNotTakenForTheNextWithTheirNumber) {
-  const std::unique_ptr<KernelLoop> loop = make();
-  int number = -1;
-  for (int i = 0; i < 3; ++i) {
-    Ends ends;
-    if (number < 0) number = ends.a.fd();
-    ASSERT_EQ(ends.a.fd(), number);
-    EXPECT_EQ(loop->run(
-                  [](Ends& ends) -> Co<absl::Status> {
-                    co_await acquaint(ends.a);
-                    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
-                    bool woke = co_await wakes_within(ends.a, kRead, kSoon);
-                    EXPECT_TRUE(woke);
-                    co_return absl::OkStatus();
-                  },
-                  ends),
-              absl::OkStatus());
-  }
-}
-
-TEST_P(Descriptors, AreReallyClosedWhenTheyClose) {
-  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
-    Ends ends;
-    co_await acquaint(ends.a);
-    ends.a.close();
-    EXPECT_EQ(read_all(ends.b), 0) << "the other side does not see the end";
-    co_return absl::OkStatus();
-  }),
-            absl::OkStatus());
-}
-
-// The loop has not asked for the news yet, and io_uring is in the middle of telling it.
-TEST_P(Descriptors, AreReallyClosedThoughNewsOfThemIsOnItsWay) {
-  EXPECT_EQ(make()->run([]() -> Co<absl::Status> {
-    Ends ends;
-    co_await acquaint(ends.a);
-    EXPECT_EQ(write(ends.b.fd(), "x", 1), 1);
-    EXPECT_EQ(read_all(ends.a), 1);
-    ends.a.close();
-    EXPECT_EQ(read_all(ends.b), 0) << "the other side does not see the end";
-    co_return absl::OkStatus();
   }),
             absl::OkStatus());
 }
