@@ -33,6 +33,7 @@ std::int64_t PluginLoop::read_clock_ns() noexcept {
 // ---- running ----------------------------------------------------------------------------------
 
 void PluginLoop::run_until_idle() noexcept {
+  if (idle() && next_deadline_ns() == TimerHeap::kNever && !closing_) return;
   for (int turn = 0; turn < kTurnsPerEntry; ++turn) {
     ++stats_.turns;
     run_deliveries();

@@ -63,7 +63,10 @@ class Histogram {
   // A negative value (a clock that was set back) counts as 0.
   void observe(int64_t ns) {
     const int64_t value = std::max<int64_t>(ns, 0);
-    const auto at = std::lower_bound(bounds_->begin(), bounds_->end(), value);
+    // Most steps and calls take next to no time.
+    const auto at = value <= bounds_->front()
+                        ? bounds_->begin()
+                        : std::lower_bound(bounds_->begin(), bounds_->end(), value);
     ++counts_[static_cast<size_t>(at - bounds_->begin())];
     sum_ns_ += static_cast<uint64_t>(value);
   }

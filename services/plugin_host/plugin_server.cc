@@ -53,7 +53,7 @@ class PluginServer::ServedCall final : public RunningCall::Owner, public StageOb
     EndMessage end;
     end.status = ended.status() == FERMATA_PENDING ? FERMATA_E_CANCELLED : ended.status();
     end.result = call_->result();
-    end.outcome = ended.take_outcome();
+    ended.take_outcome(end.outcome);
     server_.send(FrameType::kFinish, number_, end.encode());
     server_.calls_.erase(number_);  // this
   }

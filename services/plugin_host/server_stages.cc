@@ -16,7 +16,7 @@ class ServerStages::ServerStage final : public Callee {
   const std::shared_ptr<const JsonSchema>& input_schema() const noexcept override {
     return no_schema_;  // the server checks
   }
-  RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec spec) override;
+  RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec&& spec) override;
 
  private:
   ServerStages& all_;
@@ -50,7 +50,7 @@ class ServerStages::ServerCall final : public RunningCall {
     spec_.parent = nullptr;
     cancel(reason);
   }
-  StageOutcome take_outcome() override { return std::move(outcome_); }
+  void take_outcome(StageOutcome& outcome) override { outcome = std::move(outcome_); }
   fermata_status status() const noexcept override { return status_; }
 
   void ended(EndMessage end) {
@@ -73,7 +73,7 @@ class ServerStages::ServerCall final : public RunningCall {
   fermata_status status_ = FERMATA_PENDING;
 };
 
-RunningCall& ServerStages::ServerStage::new_call(RunningCall::Owner& owner, StageCallSpec spec) {
+RunningCall& ServerStages::ServerStage::new_call(RunningCall::Owner& owner, StageCallSpec&& spec) {
   const uint64_t id = all_.next_++;
   auto call = std::make_unique<ServerCall>(all_, id, owner, std::move(spec), use_);
   return *all_.calls_.emplace(id, std::move(call)).first->second;

@@ -4,10 +4,8 @@
 
 namespace fermata {
 
-Buffer::Buffer(std::string bytes) {
-  if (bytes.empty()) return;
-  raw_ = take_string(std::move(bytes));
-}
+Buffer::Buffer(std::string&& bytes)
+    : raw_(bytes.empty() ? fermata_buf{} : take_string(std::move(bytes))) {}
 
 Buffer Buffer::copy_of(std::string_view bytes) { return Buffer(std::string(bytes)); }
 
@@ -23,8 +21,6 @@ Buffer::Buffer(const Buffer& other) : raw_(other.raw_) {
   if (raw_.ref != nullptr) retain_ref(raw_.ref);
 }
 
-Buffer::~Buffer() {
-  if (raw_.ref != nullptr) release_ref(raw_.ref);
-}
+void Buffer::release() noexcept { release_ref(raw_.ref); }
 
 }  // namespace fermata

@@ -21,7 +21,7 @@ class Buffer {
  public:
   Buffer() = default;
   // Takes the string's bytes over.
-  explicit Buffer(std::string bytes);
+  explicit Buffer(std::string&& bytes);
   static Buffer copy_of(std::string_view bytes);
   // Takes over the reference that `raw` holds.
   static Buffer adopt(const fermata_buf& raw) { return Buffer(raw); }
@@ -34,7 +34,10 @@ class Buffer {
     std::swap(raw_, other.raw_);
     return *this;
   }
-  ~Buffer();
+  // Most that go were moved from.
+  ~Buffer() {
+    if (raw_.ref != nullptr) release();
+  }
 
   std::string_view view() const { return {reinterpret_cast<const char*>(raw_.ptr), raw_.len}; }
   size_t size() const { return raw_.len; }
@@ -44,6 +47,7 @@ class Buffer {
 
  private:
   explicit Buffer(const fermata_buf& raw) : raw_(raw) {}
+  void release() noexcept;
 
   fermata_buf raw_{};
 };

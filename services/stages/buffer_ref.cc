@@ -8,21 +8,27 @@ namespace fermata {
 namespace {
 
 struct StringRef : fermata_bufref {
-  explicit StringRef(std::string text) : fermata_bufref(true), bytes(std::move(text)) {}
+  explicit StringRef(std::string&& text) : fermata_bufref(true), bytes(std::move(text)) {}
   std::string bytes;
 };
 
 }  // namespace
 
-fermata_buf allocate_bytes(size_t size) {
-  if (size > SIZE_MAX - sizeof(fermata_bufref)) return {};
-  void* memory = std::malloc(sizeof(fermata_bufref) + size);
-  if (memory == nullptr) return {};
+bool allocate_bytes(size_t size, fermata_buf& out) {
+  const bool fits = size <= SIZE_MAX - sizeof(fermata_bufref);
+  void* memory = fits ? std::malloc(sizeof(fermata_bufref) + size) : nullptr;
+  if (memory == nullptr) {
+    out = {};
+    return false;
+  }
   auto* ref = new (memory) fermata_bufref(false);
-  return {reinterpret_cast<uint8_t*>(ref + 1), size, ref};
+  out.ptr = reinterpret_cast<uint8_t*>(ref + 1);
+  out.len = size;
+  out.ref = ref;
+  return true;
 }
 
-fermata_buf take_string(std::string bytes) {
+fermata_buf take_string(std::string&& bytes) {
   auto* ref = new StringRef(std::move(bytes));
   return {reinterpret_cast<uint8_t*>(ref->bytes.data()), ref->bytes.size(), ref};
 }

@@ -21,9 +21,9 @@ struct fermata_bufref {
 
 namespace fermata {
 
-// Fresh, writable bytes; ptr is null when memory ran out.
-fermata_buf allocate_bytes(size_t size);
-fermata_buf take_string(std::string bytes);
+// Fresh, writable bytes. False, and no ref, when memory ran out.
+bool allocate_bytes(size_t size, fermata_buf& out);
+fermata_buf take_string(std::string&& bytes);
 void destroy_ref(fermata_bufref* ref);
 
 inline void retain_ref(fermata_bufref* ref) { ref->count.fetch_add(1, std::memory_order_relaxed); }

@@ -17,10 +17,11 @@ namespace fermata {
 
 //   wakes when   the call has ended, or was abandoned
 //   on cancel    the call is cancelled; the frame goes when the plugin has let go, or the grace
-//   period is over on shutdown  like cancel
+//                period is over
+//   on shutdown  like cancel
 class [[nodiscard]] CallAwaiter final : public Suspension, public RunningCall::Owner {
  public:
-  CallAwaiter(Callee& callee, StageCallSpec spec)
+  CallAwaiter(Callee& callee, StageCallSpec&& spec)
       : Suspension(&CallAwaiter::stop), call_(&callee.new_call(*this, std::move(spec))) {}
   ~CallAwaiter() {
     if (call_ != nullptr) call_->disown(FERMATA_CANCEL_SHUTDOWN);
@@ -38,7 +39,8 @@ class [[nodiscard]] CallAwaiter final : public Suspension, public RunningCall::O
     // its way to stop().
     (void)park(detail::untyped(frame));
   }
-  StageOutcome await_resume() noexcept { return std::move(outcome_); }
+  // The outcome, which is this object's until it is moved away.
+  StageOutcome& await_resume() noexcept { return outcome_; }
 
  private:
   static bool stop(Suspension& self) noexcept {
@@ -61,7 +63,7 @@ class [[nodiscard]] CallAwaiter final : public Suspension, public RunningCall::O
   }
 
   void call_ended(RunningCall& call) noexcept override {
-    outcome_ = call.take_outcome();
+    call.take_outcome(outcome_);
     call_ = nullptr;
     if (parked()) released();
   }

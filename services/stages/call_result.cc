@@ -96,15 +96,17 @@ absl::Status StageCall::absl_status() const {
                                          " and gave no reason"));
 }
 
-StageOutcome StageCall::take_outcome() {
-  StageOutcome outcome;
-  outcome.status = absl_status();
+void StageCall::take_outcome(StageOutcome& outcome) {
+  tell_outcome(outcome);
+  if (!outcome.status.ok()) return;
+  // An output is JSON text; a stage that emits none has nothing to say.
+  outcome.output = output_.empty() ? Buffer(std::string("null")) : std::move(output_);
+}
+
+void StageCall::tell_outcome(StageOutcome& outcome) const {
+  if (status_ != FERMATA_OK || flooded_ || abandoned_) outcome.status = absl_status();
   outcome.version = instance_.generation().label();
-  if (outcome.status.ok()) {
-    // An output is JSON text; a stage that emits none has nothing to say.
-    outcome.output = output_.empty() ? Buffer(std::string("null")) : output_;
-    return outcome;
-  }
+  if (outcome.status.ok()) return;
   outcome.preempted = instance_.preempting() && cancel_reason() == FERMATA_CANCEL_SHUTDOWN;
   // Only the host knows what becomes of a process: a stage can pass on that one below it died.
   if (lost_below_ && (status_ == FERMATA_E_LOST || status_ == FERMATA_E_UNAVAILABLE)) {
@@ -118,7 +120,6 @@ StageOutcome StageCall::take_outcome() {
   constexpr uint64_t kLongestWaitNs = uint64_t{30} * 24 * 3600 * 1'000'000'000;
   outcome.retry_after =
       absl::Nanoseconds(static_cast<int64_t>(std::min(failure_.retry_after_ns, kLongestWaitNs)));
-  return outcome;
 }
 
 }  // namespace fermata

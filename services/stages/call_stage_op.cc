@@ -28,7 +28,8 @@ bool CallStageOp::stop() noexcept {
 
 void CallStageOp::call_ended(RunningCall& child) noexcept {
   child_ = nullptr;
-  const StageOutcome outcome = child.take_outcome();
+  StageOutcome outcome;
+  child.take_outcome(outcome);
   if (outcome.status.ok()) {
     event.buf = outcome.output.raw();
     if (event.buf.ref != nullptr) retain_ref(event.buf.ref);

@@ -32,21 +32,32 @@ int PluginGeneration::find_stage(std::string_view name) const {
   return -1;
 }
 
+void PluginGeneration::begin_close() {
+  refuse_and_cancel();
+  if (calls_ == 0) self_.reset();
+}
+
 void PluginGeneration::call_began() {
+  if (self_ == nullptr) self_ = shared_from_this();
   if (calls_++ == 0) idle_.clear();
 }
 
 void PluginGeneration::call_ended() {
   FERMATA_CHECK(calls_ > 0, "an attempt ended twice");
-  if (--calls_ == 0) idle_.set();
+  if (--calls_ != 0) return;
+  GenerationRef last;  // lives until everything here is done
+  if (!open()) last = std::move(self_);
+  idle_.set();
 }
 
 void CallHold::note(const StageOutcome& outcome) {
-  if (generation_ == nullptr || outcome.preempted || absl::IsCancelled(outcome.status)) return;
+  if (generation_ == nullptr || outcome.preempted) return;
+  const absl::StatusCode code = outcome.status.code();
+  if (code == absl::StatusCode::kCancelled) return;
   GenerationTally& tally = generation_->tally_;
   ++tally.ended;
   // A wrong input is the job's own fault, whatever version runs it.
-  if (outcome.status.ok() || absl::IsInvalidArgument(outcome.status)) return;
+  if (code == absl::StatusCode::kOk || code == absl::StatusCode::kInvalidArgument) return;
   ++tally.failed;
   if (outcome.lost && !outcome.lost_below) ++tally.lost;
 }

@@ -18,7 +18,8 @@
 //   - count into series(stage), which all generations of the stage share, so that a reload resets
 //   no
 //     metric;
-//   - be closed before it is destroyed, if create() was called.
+//   - be closed before it is destroyed, if create() was called;
+//   - not be open() from begin_close() on.
 #ifndef SERVICES_STAGES_GENERATION_H_
 #define SERVICES_STAGES_GENERATION_H_
 
@@ -99,14 +100,15 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   //   on shutdown  likewise
   virtual Co<absl::Status> create(std::vector<std::string> configs) = 0;
 
-  // Runs one attempt in stage number `stage`; as Stages::call.
-  virtual Co<StageOutcome> call(size_t stage, StageRequest request) = 0;
+  // Runs one attempt in stage number `stage`; as Stages::call. `request` is moved from before this
+  // returns.
+  virtual Co<StageOutcome> call(size_t stage, StageRequest&& request) = 0;
 
   // The calls that still run are cancelled, because their version goes: they are tried again.
   virtual void preempt() = 0;
 
   // Begins to close: new calls are refused, those that run are cancelled.
-  virtual void begin_close() = 0;
+  void begin_close();
   // Cancels what runs, destroys the instances, stops the plugin's threads. Idempotent; never fails.
   //   wakes when   that is done, or the grace period is over: then `kept()` is true and what the
   //                plugin did not let go of stays
@@ -124,6 +126,10 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   Event& idle() { return idle_; }
   const GenerationTally& tally() const { return tally_; }
 
+ protected:
+  // begin_close(), for what runs the code. Idempotent.
+  virtual void refuse_and_cancel() = 0;
+
  private:
   friend class CallHold;
   void call_began();
@@ -135,6 +141,9 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
   std::vector<StageSeries> series_;
   GenerationState state_ = GenerationState::kCreated;
   size_t calls_ = 0;
+  // From the first call on, as long as it is open or runs any: a count for each call would be an
+  // atomic one.
+  std::shared_ptr<PluginGeneration> self_;
   Event idle_;
   GenerationTally tally_;
 };
@@ -144,10 +153,10 @@ using GenerationRef = std::shared_ptr<PluginGeneration>;
 class CallHold {
  public:
   CallHold() = default;
-  explicit CallHold(GenerationRef generation) : generation_(std::move(generation)) {
+  explicit CallHold(PluginGeneration& generation) : generation_(&generation) {
     generation_->call_began();
   }
-  CallHold(CallHold&& other) noexcept = default;
+  CallHold(CallHold&& other) noexcept : generation_(std::exchange(other.generation_, nullptr)) {}
   CallHold& operator=(CallHold&& other) noexcept {
     std::swap(generation_, other.generation_);
     return *this;
@@ -155,16 +164,14 @@ class CallHold {
   ~CallHold() { reset(); }
 
   void reset() {
-    if (generation_ == nullptr) return;
-    generation_->call_ended();
-    generation_.reset();
+    if (generation_ != nullptr) std::exchange(generation_, nullptr)->call_ended();
   }
   // Counts how the attempt ended; nothing, without a generation.
   void note(const StageOutcome& outcome);
-  PluginGeneration* generation() const { return generation_.get(); }
+  PluginGeneration* generation() const { return generation_; }
 
  private:
-  GenerationRef generation_;
+  PluginGeneration* generation_ = nullptr;
 };
 
 }  // namespace fermata

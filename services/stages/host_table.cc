@@ -47,8 +47,7 @@ void log(fermata_instance* instance, fermata_call* call, uint32_t level, fermata
 }
 
 fermata_status buf_alloc(fermata_call*, size_t size, fermata_buf* out) noexcept {
-  *out = allocate_bytes(size);
-  return out->ref != nullptr ? FERMATA_OK : FERMATA_E_NOMEM;
+  return allocate_bytes(size, *out) ? FERMATA_OK : FERMATA_E_NOMEM;
 }
 
 void buf_retain(fermata_bufref* ref) noexcept { retain_ref(ref); }

@@ -56,8 +56,8 @@ Co<absl::Status> InprocGeneration::create(std::vector<std::string> configs) {
   co_return absl::OkStatus();
 }
 
-Co<StageOutcome> InprocGeneration::call(size_t stage, StageRequest request) {
-  return attempt_stage(CallHold(shared_from_this()), this, &context_, stage, std::move(request));
+Co<StageOutcome> InprocGeneration::call(size_t stage, StageRequest&& request) {
+  return attempt_stage(*this, context_, stage, std::move(request));
 }
 
 void InprocGeneration::preempt() {
@@ -66,7 +66,7 @@ void InprocGeneration::preempt() {
   }
 }
 
-void InprocGeneration::begin_close() {
+void InprocGeneration::refuse_and_cancel() {
   open_ = false;
   for (const auto& instance : instances_) {
     if (instance != nullptr) instance->close();

@@ -25,14 +25,16 @@ class InprocGeneration final : public PluginGeneration {
   bool open() const override { return open_; }
   std::string_view placement() const override { return "inproc"; }
   Co<absl::Status> create(std::vector<std::string> configs) override;
-  Co<StageOutcome> call(size_t stage, StageRequest request) override;
+  Co<StageOutcome> call(size_t stage, StageRequest&& request) override;
   void preempt() override;
-  void begin_close() override;
   Co<void> close() override;
   bool kept() const override { return kept_; }
   Callee* callee(size_t stage) const override { return instances_[stage].get(); }
   // Null: not made, or gone.
   StageInstance* instance(size_t stage) const { return instances_[stage].get(); }
+
+ protected:
+  void refuse_and_cancel() override;
 
  private:
   absl::Status create_instance(size_t stage, const std::string& config);

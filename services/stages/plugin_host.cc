@@ -118,10 +118,10 @@ Co<StageOutcome> nobody_runs_it(StageRef stage, bool closed) {
 
 }  // namespace
 
-Co<StageOutcome> PluginHost::call(StageRef stage, StageRequest request) {
+Co<StageOutcome> PluginHost::call(const StageRef& stage, StageRequest request) {
   FERMATA_CHECK(stage != nullptr, "resolve() the stage first");
   const StageTarget& target = static_cast<StageRoute&>(*stage).next();
-  if (target.generation == nullptr) return nobody_runs_it(std::move(stage), closed_);
+  if (target.generation == nullptr) return nobody_runs_it(stage, closed_);
   return target.generation->call(target.stage, std::move(request));
 }
 

@@ -149,7 +149,7 @@ class PluginHost final : public Stages {
   Co<void> close();
 
   absl::StatusOr<StageRef> resolve(std::string_view use) const override;
-  Co<StageOutcome> call(StageRef stage, StageRequest request) override;
+  Co<StageOutcome> call(const StageRef& stage, StageRequest request) override;
   std::vector<PluginInfo> list() const override;
 
   // For metrics: every stage, and what it counts for itself.

@@ -62,8 +62,8 @@ class RunningCall {
   // The owner goes away: the call is cancelled and nobody hears of it.
   virtual void disown(uint32_t reason) noexcept = 0;
 
-  // How it ended; for the owner, in call_ended().
-  virtual StageOutcome take_outcome() = 0;
+  // How it ended; for the owner, in call_ended(). `outcome` is a fresh one.
+  virtual void take_outcome(StageOutcome& outcome) = 0;
   virtual fermata_status status() const noexcept = 0;
 
  protected:
@@ -76,7 +76,7 @@ class Callee {
   // Of each call's input; null accepts anything.
   virtual const std::shared_ptr<const JsonSchema>& input_schema() const noexcept = 0;
   // Not started yet; lives until its end is told, or it was disowned.
-  virtual RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec spec) = 0;
+  virtual RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec&& spec) = 0;
 
  protected:
   ~Callee() = default;

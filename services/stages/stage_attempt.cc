@@ -38,37 +38,51 @@ StageOutcome bad_input(PluginGeneration& generation, size_t stage, const absl::S
   return outcome;
 }
 
-}  // namespace
+// Everything but the input.
+StageCallSpec spec_of(HostContext& host, StageRequest& request) {
+  return {
+      .job_id = std::move(request.job_id),
+      .trace_parent = {},
+      .input = {},
+      .deadline_ns = request.deadline == absl::InfiniteFuture() ? TimerHeap::kNever
+                                                                : host.loop.to_ns(request.deadline),
+      .attempt = request.attempt,
+      .root = ++host.attempts,
+      .probe = request.probe,
+      .observer = request.observer,
+      .hold = {},
+  };
+}
 
-Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, HostContext* host,
-                               size_t stage, StageRequest request) {
+Co<StageOutcome> attempt(CallHold hold, size_t stage, StageCallSpec spec, std::string input) {
+  PluginGeneration* const generation = hold.generation();
   if (!generation->open()) co_return closing(generation->stages()[stage], generation->label());
-  if (request.observer != nullptr) request.observer->began(generation->label());
+  if (spec.observer != nullptr) spec.observer->began(generation->label());
   Callee& callee = *generation->callee(stage);
   if (const std::shared_ptr<const JsonSchema> schema = callee.input_schema();
-      schema != nullptr && !request.probe) {
+      schema != nullptr && !spec.probe) {
     absl::StatusOr<std::string> checked;
-    if (request.input.size() <= kCheckedOnTheLoop) {
-      checked = check_input(schema, std::move(request.input));
+    if (input.size() <= kCheckedOnTheLoop) {
+      checked = check_input(schema, std::move(input));
     } else {
-      checked = co_await offload(&check_input, schema, std::move(request.input));
+      checked = co_await offload(&check_input, schema, std::move(input));
     }
     if (!checked.ok()) co_return bad_input(*generation, stage, checked.status());
     if (!generation->open()) co_return closing(generation->stages()[stage], generation->label());
-    request.input = *std::move(checked);
+    input = *std::move(checked);
   }
-  StageCallSpec spec;
-  spec.job_id = std::move(request.job_id);
-  spec.input = Buffer(std::move(request.input));
-  spec.deadline_ns = host->loop.to_ns(request.deadline);
-  spec.root = ++host->attempts;
-  spec.attempt = request.attempt;
-  spec.probe = request.probe;
-  spec.observer = request.observer;
+  spec.input = Buffer(std::move(input));
   CallAwaiter call(callee, std::move(spec));
-  StageOutcome outcome = co_await call;
+  StageOutcome& outcome = co_await call;
   hold.note(outcome);
-  co_return outcome;
+  co_return std::move(outcome);
+}
+
+}  // namespace
+
+Co<StageOutcome> attempt_stage(PluginGeneration& generation, HostContext& host, size_t stage,
+                               StageRequest&& request) {
+  return attempt(CallHold(generation), stage, spec_of(host, request), std::move(request.input));
 }
 
 }  // namespace fermata

@@ -14,9 +14,9 @@ namespace fermata {
 
 struct HostContext;
 
-// As PluginGeneration::call. `hold` keeps `generation`, and with it what its callee() gives.
-Co<StageOutcome> attempt_stage(CallHold hold, PluginGeneration* generation, HostContext* host,
-                               size_t stage, StageRequest request);
+// As PluginGeneration::call.
+Co<StageOutcome> attempt_stage(PluginGeneration& generation, HostContext& host, size_t stage,
+                               StageRequest&& request);
 
 }  // namespace fermata
 

@@ -13,7 +13,7 @@
 
 namespace fermata {
 
-StageCall::StageCall(StageInstance& instance, Owner* owner, StageCallSpec spec)
+StageCall::StageCall(StageInstance& instance, Owner* owner, StageCallSpec&& spec)
     : instance_(instance),
       owner_(owner),
       spec_(std::move(spec)),
@@ -133,8 +133,10 @@ void StageCall::end(fermata_status status, std::string_view bug) noexcept {
     failure_.message = std::string(bug);
     instance_.log(this, FERMATA_LOG_ERROR, bug);
   }
-  for (CallOp* op : ops_.all()) {
-    if (op->completed || op->stop()) drop_op(*op);
+  if (!ops_.empty()) {
+    for (CallOp* op : ops_.all()) {
+      if (op->completed || op->stop()) drop_op(*op);
+    }
   }
   while (first_completed_ != nullptr) {  // what is left in the queue are chunks
     CallOp* op = std::exchange(first_completed_, first_completed_->next);
@@ -174,7 +176,11 @@ void StageCall::retire() noexcept {
 }
 
 void StageCall::tell_owner() noexcept {
-  if (spec_.hold.generation() != nullptr) spec_.hold.note(take_outcome());
+  if (spec_.hold.generation() != nullptr) {
+    StageOutcome outcome;
+    tell_outcome(outcome);
+    spec_.hold.note(outcome);
+  }
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->call_ended(*this);
   spec_.observer = nullptr;

@@ -39,7 +39,7 @@ class StageInstance;
 class StageCall final : public fermata_call, public RunningCall {
  public:
   struct RootTag {};
-  StageCall(StageInstance& instance, Owner* owner, StageCallSpec spec);
+  StageCall(StageInstance& instance, Owner* owner, StageCallSpec&& spec);
   StageCall(StageInstance& instance, RootTag);  // the instance's root call
   ~StageCall();
 
@@ -57,7 +57,9 @@ class StageCall final : public fermata_call, public RunningCall {
   // refused.
   void retire() noexcept;
 
-  StageOutcome take_outcome() override;
+  void take_outcome(StageOutcome& outcome) override;
+  // The same without the output.
+  void tell_outcome(StageOutcome& outcome) const;
   fermata_status status() const noexcept override { return status_; }
   StageResult result() const noexcept;
   const std::string& failure_message() const noexcept { return failure_.message; }

@@ -94,7 +94,7 @@ fermata_status StageCall::call_stage(uint64_t token, std::string_view stage,
     return FERMATA_OK;
   }
   spec.input = Buffer(*std::move(checked));
-  if (target.generation != nullptr) spec.hold = CallHold(std::move(target.generation));
+  if (target.generation != nullptr) spec.hold = CallHold(*target.generation);
   op->begin(*callee, std::move(spec));
   return FERMATA_OK;
 }

@@ -108,7 +108,7 @@ void StageInstance::abandon() {
   closed_.set();
 }
 
-StageCall& StageInstance::new_call(RunningCall::Owner& owner, StageCallSpec spec) {
+StageCall& StageInstance::new_call(RunningCall::Owner& owner, StageCallSpec&& spec) {
   StageCall& added = *new StageCall(*this, &owner, std::move(spec));
   added.next = first_call_;
   if (first_call_ != nullptr) first_call_->previous = &added;

@@ -93,7 +93,7 @@ class StageInstance final : public fermata_instance, public Callee {
   bool open() const noexcept override { return open_; }
   bool abandoned() const { return abandoned_; }
 
-  StageCall& new_call(RunningCall::Owner& owner, StageCallSpec spec) override;
+  StageCall& new_call(RunningCall::Owner& owner, StageCallSpec&& spec) override;
   void remove_call(StageCall& call);
 
   HostContext& host() const { return host_; }

@@ -138,11 +138,11 @@ class Stages {
   // runs it. NotFound carries a nearest-name hint.
   virtual absl::StatusOr<StageRef> resolve(std::string_view use) const = 0;
 
-  // Runs one attempt.
+  // Runs one attempt. `stage` is borrowed until this returns, not until the attempt ends.
   //   wakes when   the stage has ended, in any way
   //   on cancel    the stage is told; returns once it let go, at the latest after the grace period
   //   on shutdown  like cancel
-  virtual Co<StageOutcome> call(StageRef stage, StageRequest request) = 0;
+  virtual Co<StageOutcome> call(const StageRef& stage, StageRequest request) = 0;
 
   // Everything found, the refused too, in file order.
   virtual std::vector<PluginInfo> list() const = 0;

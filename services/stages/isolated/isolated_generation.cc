@@ -36,9 +36,8 @@ Co<absl::Status> IsolatedGeneration::create(std::vector<std::string> configs) {
   co_return created;
 }
 
-Co<StageOutcome> IsolatedGeneration::call(size_t stage, StageRequest request) {
-  return attempt_stage(CallHold(shared_from_this()), this, &plugin_->host(), stage,
-                       std::move(request));
+Co<StageOutcome> IsolatedGeneration::call(size_t stage, StageRequest&& request) {
+  return attempt_stage(*this, plugin_->host(), stage, std::move(request));
 }
 
 }  // namespace fermata

@@ -22,13 +22,18 @@ class IsolatedGeneration final : public PluginGeneration {
   std::string state_text() const override { return plugin_->state_text(); }
   bool degraded() const override { return created_ && plugin_->open() && !plugin_->coming(); }
   Co<absl::Status> create(std::vector<std::string> configs) override;
-  Co<StageOutcome> call(size_t stage, StageRequest request) override;
+  Co<StageOutcome> call(size_t stage, StageRequest&& request) override;
   void preempt() override { plugin_->preempt(); }
-  void begin_close() override { plugin_->begin_close(); }
-  Co<void> close() override { return plugin_->close(); }
+  Co<void> close() override {
+    begin_close();
+    return plugin_->close();
+  }
   Callee* callee(size_t stage) const override {
     return created_ ? &plugin_->stage(stage) : nullptr;
   }
+
+ protected:
+  void refuse_and_cancel() override { plugin_->begin_close(); }
 
  private:
   const std::unique_ptr<IsolatedPlugin> plugin_;

@@ -18,7 +18,7 @@ constexpr size_t kShownLines = 5;  // of stderr, in the log line about a crash
 
 bool RemoteStage::open() const noexcept { return plugin_.open(); }
 
-RunningCall& RemoteStage::new_call(RunningCall::Owner& owner, StageCallSpec spec) {
+RunningCall& RemoteStage::new_call(RunningCall::Owner& owner, StageCallSpec&& spec) {
   return plugin_.add_call(*this, owner, std::move(spec));
 }
 

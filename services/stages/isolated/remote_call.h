@@ -36,7 +36,7 @@ class RemoteCall final : public RunningCall {
   void start_later() noexcept override;
   void cancel(uint32_t reason) noexcept override;
   void disown(uint32_t reason) noexcept override;
-  StageOutcome take_outcome() override { return std::move(outcome_); }
+  void take_outcome(StageOutcome& outcome) override { outcome = std::move(outcome_); }
   fermata_status status() const noexcept override { return status_; }
 
   State state() const { return state_; }

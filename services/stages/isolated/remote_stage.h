@@ -33,7 +33,7 @@ class RemoteStage final : public Callee {
   const std::shared_ptr<const JsonSchema>& input_schema() const noexcept override {
     return input_schema_;
   }
-  RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec spec) override;
+  RunningCall& new_call(RunningCall::Owner& owner, StageCallSpec&& spec) override;
 
   IsolatedPlugin& plugin() const { return plugin_; }
   uint32_t index() const { return index_; }

@@ -17,7 +17,8 @@ struct SubCalls::SubCall final : RunningCall::Owner, StageObserver {
   void call_ended(RunningCall& ended) noexcept override {
     call = nullptr;
     const fermata_status status = ended.status();
-    StageOutcome outcome = ended.take_outcome();
+    StageOutcome outcome;
+    ended.take_outcome(outcome);
     all.answer(id, status == FERMATA_PENDING ? FERMATA_E_CANCELLED : status, std::move(outcome));
     all.calls_.erase(id);  // this
   }
@@ -77,7 +78,7 @@ absl::Status SubCalls::begin(uint64_t id, SubCallMessage message, const StageCal
   SubCall& sub = *calls_.emplace(id, std::make_unique<SubCall>(*this, id)).first->second;
   if (message.wants_chunks) spec.observer = &sub;
   spec.input = Buffer(*std::move(checked));
-  spec.hold = CallHold(std::move(target.generation));
+  spec.hold = CallHold(*target.generation);
   sub.call = &callee->new_call(sub, std::move(spec));
   sub.call->start_later();
   return absl::OkStatus();

@@ -100,13 +100,16 @@ absl::StatusOr<StageRef> FakeStages::resolve(std::string_view use) const {
       absl::StrCat("no stage '", absl_view(use), "'", did_you_mean(use, known)));
 }
 
-Co<StageOutcome> FakeStages::call(StageRef stage, StageRequest request) {
-  auto& fake = static_cast<FakeStage&>(*stage);
-  Attempt attempt(fake.counters(), request.input.size());
-  FakeCall call(std::move(request), fake.user);
-  absl::StatusOr<std::string> result = co_await fake.run(call);
+Co<StageOutcome> FakeStages::call(const StageRef& stage, StageRequest request) {
+  return run(std::static_pointer_cast<FakeStage>(stage), std::move(request));
+}
+
+Co<StageOutcome> FakeStages::run(std::shared_ptr<FakeStage> fake, StageRequest request) {
+  Attempt attempt(fake->counters(), request.input.size());
+  FakeCall call(std::move(request), fake->user);
+  absl::StatusOr<std::string> result = co_await fake->run(call);
   StageOutcome outcome;
-  outcome.version = fake.info().version;
+  outcome.version = fake->info().version;
   outcome.status = result.status();
   attempt.result = result_of(outcome.status.code());
   if (result.ok()) {

@@ -46,11 +46,13 @@ class FakeStages final : public Stages {
   const StageCounters& counters(std::string_view use) const;
 
   absl::StatusOr<StageRef> resolve(std::string_view use) const override;
-  Co<StageOutcome> call(StageRef stage, StageRequest request) override;
+  Co<StageOutcome> call(const StageRef& stage, StageRequest request) override;
   std::vector<PluginInfo> list() const override;
 
  private:
   struct FakeStage;
+  static Co<StageOutcome> run(std::shared_ptr<FakeStage> fake, StageRequest request);
+
   std::map<std::string, std::shared_ptr<FakeStage>, std::less<>> stages_;
 };
 

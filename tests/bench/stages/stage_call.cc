@@ -29,7 +29,7 @@ constexpr double kOverMaxNs = 300;
 
 StageRequest request_of(const std::string& input) {
   StageRequest request;
-  request.job_id = "job";
+  request.job_id = "01a22064-8d7f-7000-be22-46b26686c334";
   request.input = input;
   return request;
 }
