@@ -19,7 +19,9 @@ TEST_P(Shipped, PassesPluginCheck) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Plugins, Shipped, testing::Values("file", "html", "http", "json", "time"),
+INSTANTIATE_TEST_SUITE_P(Plugins, Shipped,
+                         testing::Values("dns", "exec", "file", "grpc", "html", "http", "jq",
+                                         "json", "postgres", "redis", "s3", "smtp", "time"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
