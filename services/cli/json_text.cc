@@ -133,6 +133,7 @@ std::string pipeline_json(const v1::Pipeline& pipeline) {
                one.number("parallel", stage.parallel());
                one.text("gather", stage.gather());
                one.number("attempts", stage.attempts());
+               one.text("if_lost", stage.if_lost());
                one.text("timeout", absl::FormatDuration(duration_of(stage.timeout())));
                return one.take();
              }));

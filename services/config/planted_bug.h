@@ -30,6 +30,7 @@ enum class PlantedBug {
   kEndTwice,            // an end is told before it is stored: after a crash there is another one
   kForgetRequestIds,    // a request id is known only while its job is in memory
   kForgetTimers,        // deadlines are lost at recovery
+  kEnterBeforeStored,   // a stage that may begin only once does before the store knows of it
   kReuseSequences,      // at recovery the events go on where the store was, not where readers were
 };
 
@@ -40,7 +41,7 @@ inline constexpr PlantedBug kPlantedBug = PlantedBug::FERMATA_PLANTED_BUG;
 inline constexpr std::string_view kPlantedBugNames[] = {
     "kNone", "kByEnvironment", "kSkipSync", "kAnswerBeforeCommit", "kGoOnAfterSyncError",
     "kServeDamage", "kDropCancelEvent", "kLoseStageOutput", "kEndTwice", "kForgetRequestIds",
-    "kForgetTimers", "kReuseSequences"};
+    "kForgetTimers", "kEnterBeforeStored", "kReuseSequences"};
 // clang-format on
 
 inline bool named_by_environment(PlantedBug bug) {

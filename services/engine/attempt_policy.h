@@ -5,7 +5,12 @@
 //                            when there is a process for it (retry_after)
 //   its process died in it   a strike against the job; again at once until the third, then never: a
 //                            job that kills whatever runs it must not go round for ever. Only if
-//                            the stage may be run twice, which the outcome says (retryable)
+//                            the stage may be run twice: as `if_lost` says, or else the stage does
+//                            (retryable)
+//
+// With `if_lost: fail` an attempt is followed by another only if the stage itself ended it, or was
+// never entered: not after a crash, its version's end or a timeout, since how far it got is
+// unknown.
 //
 // Nothing is tried again that could begin only after the job's deadline. One per call.
 #pragma once
@@ -26,8 +31,8 @@ class AttemptPolicy {
   static constexpr int kSparedMax = 100;
 
   // `job_strikes`: of all calls of the job together.
-  AttemptPolicy(const RetryPolicy& retry, absl::Time job_deadline, int& job_strikes)
-      : retry_(retry), job_deadline_(job_deadline), job_strikes_(job_strikes) {}
+  AttemptPolicy(const RetryPolicy& retry, IfLost if_lost, absl::Time job_deadline, int& job_strikes)
+      : retry_(retry), if_lost_(if_lost), job_deadline_(job_deadline), job_strikes_(job_strikes) {}
 
   struct Verdict {
     bool again = false;
@@ -40,6 +45,7 @@ class AttemptPolicy {
 
  private:
   const RetryPolicy& retry_;
+  const IfLost if_lost_;
   const absl::Time job_deadline_;
   int& job_strikes_;
   int spared_ = 0;

@@ -166,7 +166,7 @@ class Engine {
   // Makes a job of a stored one: PENDING, in the table, in no queue. One that cannot go on is
   // ending already.
   JobRef revive(const JobView& record);
-  void fail_stored(Job& job, const JobRecord& record, const absl::Status& why);
+  void fail_stored(Job& job, const JobRecord& record, std::string reason, JobError why);
   Co<void> store_failed(JobRef job, JobView record);
 
   // Pending jobs that only the store has: engine_backlog.cc.

@@ -106,6 +106,7 @@ JobRef Engine::park(const JobView& record) {
   forget_unasked();
   const JobRef job = revive(record);
   backlog_.park(*job);
+  if (job->ending) return job;
   watch_deadline(*job);
   // It was told to stop, and it has: nothing of it runs any more.
   if (record->state == JobState::kCancelling) stop_job(*job, CancelCause::kRequested);

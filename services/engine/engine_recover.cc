@@ -25,6 +25,36 @@ bool has_progress(const JobRecord& record) {
   return false;
 }
 
+// The stage that must not be entered again and perhaps was; null: there is none.
+const StageProgress* lost_stage(const JobRecord& record) {
+  // It was told to stop, so nothing of it will run in any case.
+  if (record.state == JobState::kCancelling) return nullptr;
+  for (const StageProgress& stage : record.stages) {
+    if (stage.begun && !is_done(stage)) return &stage;
+  }
+  return nullptr;
+}
+
+JobError stage_lost(const StageProgress& stage) {
+  JobError error;
+  error.code = absl::StatusCode::kAborted;
+  error.message = str_cat(
+      "stage '", stage.name,
+      "' had begun when the server ended, and may have done its work; it has `if_lost: fail`, so "
+      "it is not run again: look at what it did, then submit the job once more, or give the stage "
+      "`if_lost: retry` if it may run twice");
+  error.stage = stage.name;
+  return error;
+}
+
+JobError not_resumed(const absl::Status& why) {
+  JobError error;
+  error.code = why.code();
+  error.message =
+      str_cat("cannot be resumed: ", std::string(why.message().data(), why.message().size()));
+  return error;
+}
+
 bool same_stages(const JobRecord& record, const Plan& plan) {
   if (record.stages.size() != plan.stages.size()) return false;
   for (size_t i = 0; i < record.stages.size(); ++i) {
@@ -86,24 +116,27 @@ JobRef Engine::revive(const JobView& record) {
   admission_.admit_stored(job->bytes);
   live_.emplace(job->spec->id, job);
   if (!planted(PlantedBug::kForgetRequestIds)) know_request(*job);
-  if (job->plan == nullptr) fail_stored(*job, *record, plan.status());
+  if (const StageProgress* lost = lost_stage(*record); lost != nullptr) {
+    fail_stored(*job, *record, "STAGE_LOST", stage_lost(*lost));
+  } else if (job->plan == nullptr) {
+    const std::optional<ErrorDetail> detail = detail_of(plan.status());
+    fail_stored(*job, *record, detail.has_value() ? detail->reason : "PIPELINE_CHANGED",
+                not_resumed(plan.status()));
+  }
   return job;
 }
 
-void Engine::fail_stored(Job& job, const JobRecord& record, const absl::Status& why) {
+void Engine::fail_stored(Job& job, const JobRecord& record, std::string reason, JobError why) {
   journal_.set_state(job, JobState::kRunning);  // there is no other way to FAILED
   auto failed = std::make_shared<JobRecord>(record);
-  const std::optional<ErrorDetail> detail = detail_of(why);
   failed->state = JobState::kFailed;
-  failed->reason = detail.has_value() ? detail->reason : "PIPELINE_CHANGED";
-  failed->error.emplace();
-  failed->error->code = why.code();
-  failed->error->message =
-      str_cat("cannot be resumed: ", std::string(why.message().data(), why.message().size()));
+  failed->reason = std::move(reason);
+  failed->error = std::move(why);
   failed->sequence = job.sequence + 1;
   failed->end_time = clock_.now();
   for (StageProgress& stage : failed->stages) {
     stage.output = nullptr;
+    stage.begun = false;
     const bool open = stage.state == StageState::kRunning || stage.state == StageState::kWaiting;
     if (open) stage.state = StageState::kCancelled;
   }

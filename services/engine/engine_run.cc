@@ -222,6 +222,7 @@ std::shared_ptr<const JobRecord> Engine::final_record(const Job& job, Ending end
   record->end_time = clock_.now();
   for (StageProgress& stage : record->stages) {
     stage.output = nullptr;
+    stage.begun = false;
     const bool open = stage.state == StageState::kRunning || stage.state == StageState::kWaiting;
     if (open) stage.state = StageState::kCancelled;
   }

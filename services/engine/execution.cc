@@ -1,8 +1,10 @@
 #include "services/engine/execution.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "services/async/check.h"
+#include "services/config/planted_bug.h"
 #include "services/config/str_cat.h"
 #include "services/config/utf8.h"
 #include "services/engine/fan_out.h"
@@ -11,6 +13,12 @@
 #include "services/engine/stage_call.h"
 
 namespace fermata {
+namespace {
+
+constexpr absl::Duration kStoreRetryFirst = absl::Milliseconds(100);
+constexpr absl::Duration kStoreRetryMax = absl::Seconds(5);
+
+}  // namespace
 
 Execution::Execution(Job& job, RunContext& context)
     : job_(job), context_(context), unfinished_(job.plan->stages.size()) {
@@ -122,7 +130,11 @@ Co<absl::Status> Execution::run_stage(int stage) {
     if (!status.ok()) co_return status;
   }
   --unfinished_;
-  if (unfinished_ > 0) co_await save();
+  // So that a resumed job does not run this stage again. If the store fails, it will be run again,
+  // which at-least-once allows; the job itself goes on.
+  if (unfinished_ > 0) {
+    absl::Status saved = co_await save(false);
+  }
   co_return absl::OkStatus();
 }
 
@@ -158,6 +170,8 @@ Co<absl::Status> Execution::run_calls(int stage) {
   absl::Status checked = check_items(stage, *items);
   if (!checked.ok()) co_return checked;
   context_.journal.stage_began(job_, stage, static_cast<int64_t>(items->Size()));
+  // The outputs of single items are not kept, so they begin and are lost together.
+  if (step.if_lost == IfLost::kFail) co_await note_begun(stage);
   FanOut fan_out(*this, stage, *std::move(ref), *items);
   absl::Status status = co_await fan_out.run();
   if (!status.ok()) co_return status;
@@ -190,14 +204,38 @@ void Execution::keep(int stage, StageOutput output) {
   context_.journal.stage(job_, stage).output = outputs_[at].text;
 }
 
-Co<void> Execution::save() {
-  // So that a resumed job does not run this stage again. If the store fails, it will be run again,
-  // which at-least-once allows; the job itself goes on.
+Co<absl::Status> Execution::save(bool synced) {
   std::vector<JobView> batch;
   batch.push_back(context_.journal.view(job_));
-  absl::Status status = co_await context_.store.commit(std::move(batch));
+  JobStore& store = context_.store;
+  absl::Status status;
+  if (synced) {
+    status = co_await store.commit_synced(std::move(batch));
+  } else {
+    status = co_await store.commit(std::move(batch));
+  }
   context_.stats.store_healthy = status.ok();
   if (!status.ok()) ++context_.stats.store_failures;
+  co_return status;
+}
+
+Co<void> Execution::note_begun(int stage) {
+  context_.journal.stage_begun(job_, stage, true);
+  // What ends with the process is never run again.
+  if (!context_.store.keeps(*job_.spec) || planted(PlantedBug::kEnterBeforeStored)) co_return;
+  absl::Duration delay = kStoreRetryFirst;
+  for (;;) {
+    absl::Status saved = co_await save(true);
+    if (saved.ok()) co_return;
+    co_await sleep(delay);
+    delay = std::min(delay * 2, kStoreRetryMax);
+  }
+}
+
+Co<void> Execution::note_ended(int stage) {
+  context_.journal.stage_begun(job_, stage, false);
+  if (!context_.store.keeps(*job_.spec)) co_return;
+  absl::Status saved = co_await save(false);
 }
 
 absl::Status Execution::read_input() {

@@ -53,6 +53,12 @@ class Execution {
   // Notes why the job fails, unless that is known already. Gives a status to end a coroutine with.
   absl::Status fail(std::string_view reason, const absl::Status& why, int stage = -1,
                     int attempts = 0);
+  // Around an attempt of a stage with `if_lost: fail`, or all attempts of one with `each`: wakes
+  // when the store has that its code may be entered from now on, and not before, however long the
+  // store refuses. On cancel: at once, but for a commit that is under way.
+  Co<void> note_begun(int stage);
+  // The attempt ended by itself and another one follows: after a crash it may. Best effort.
+  Co<void> note_ended(int stage);
   // How often a plugin's process died in a call of this job.
   int& crashes() { return crashes_; }
   // Takes memory for an output.
@@ -67,7 +73,7 @@ class Execution {
   static Co<absl::Status> walk(TaskGroup* group, Execution* self, int stage);
   Co<absl::Status> run_stage(int stage);
   Co<absl::Status> run_calls(int stage);
-  Co<void> save();
+  Co<absl::Status> save(bool synced);
   Co<absl::Status> run_chain();
 
   absl::Status read_input();

@@ -139,8 +139,15 @@ void Journal::stage_ended(Job& job, int index, StageState state) {
   StageProgress& progress = stage(job, index);
   progress.state = state;
   progress.end_time = clock_.now();
+  if (state == StageState::kSucceeded) progress.begun = false;
   JobEvent ended = stage_event(job, JobEventKind::kStage, index);
   if (job.log != nullptr) job.log->add(std::move(ended));
+}
+
+void Journal::stage_begun(Job& job, int index, bool begun) {
+  stage(job, index).begun = begun;
+  JobEvent changed = stage_event(job, JobEventKind::kStage, index);
+  if (job.log != nullptr) job.log->add(std::move(changed));
 }
 
 bool Journal::too_soon(Job& job, int index) {

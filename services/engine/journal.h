@@ -52,6 +52,10 @@ class Journal {
   StageProgress& stage(Job& job, int index) { return job.stages[static_cast<size_t>(index)]; }
   void stage_began(Job& job, int index, int64_t total);
   void stage_ended(Job& job, int index, StageState state);
+  // Whether its code may have been entered by now without an end that is known: what a stage with
+  // `if_lost: fail` is not run again for. An event of its own, so that the record that says so is
+  // newer than any that does not.
+  void stage_begun(Job& job, int index, bool begun);
   // One call of it ended, or found out how many there are.
   void stage_moved(Job& job, int index);
   // An attempt begins in this version of the plugin.

@@ -71,6 +71,17 @@ CallResult& failed(CallResult& result, std::string_view reason, absl::Status why
   return result;
 }
 
+// Says what may have happened, and what can be done about it.
+absl::Status lost(const absl::Status& how, IfLost if_lost) {
+  const std::string_view text(how.message().data(), how.message().size());
+  const std::string_view why =
+      if_lost == IfLost::kFail ? "it has `if_lost: fail`" : "it does not say that it may run twice";
+  return absl::Status(
+      how.code(), str_cat(text, "; it had begun and may have done its work, and ", why,
+                          ", so it is not run again: look at what it did, then submit the job once "
+                          "more, or give the stage `if_lost: retry` if it may run twice"));
+}
+
 // Takes over what the stage gave, or says what is wrong with it.
 void accept_output(Execution& execution, int stage, Buffer output, CallResult& result) {
   if (output.empty()) output = Buffer(std::string("null"));
@@ -129,13 +140,16 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
   StageStats& stats = *execution.plan().stages[static_cast<size_t>(stage)].stats;
   RunContext& context = execution.context();
   const absl::Time job_deadline = execution.job().spec->deadline;
-  AttemptPolicy policy(step.retry, job_deadline, execution.crashes());
+  AttemptPolicy policy(step.retry, step.if_lost, job_deadline, execution.crashes());
+  // With `each` the whole stage has begun already.
+  const bool once = step.if_lost == IfLost::kFail && item == nullptr;
   CallResult result;
   CountedCall counted(stats);
   Observer observer(execution, stage);
   for (;;) {
     absl::StatusOr<std::string> input = execution.call_input(stage, item, index);
     if (!input.ok()) co_return std::move(failed(result, "REFERENCE_FAILED", input.status()));
+    if (once) co_await execution.note_begun(stage);
     ++result.attempts;
     StageRequest request;
     request.job_id = execution.job().spec->id;
@@ -157,18 +171,20 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
         if (!result.status.ok()) attempt.ended(AttemptResult::kFailed);
         co_return result;
       }
-      result.status = std::move(outcome.status);
+      result.status = outcome.status;
       const AttemptPolicy::Verdict next =
           policy.after(outcome, result.attempts, context.clock.now(), context.random);
       if (!next.reason.empty()) result.reason = next.reason;
       attempt.ended(late         ? AttemptResult::kTimedOut
                     : next.again ? AttemptResult::kRetried
                                  : AttemptResult::kFailed);
+      if (next.reason == "STAGE_LOST") result.status = lost(result.status, step.if_lost);
       if (!next.again) co_return result;
       if (next.free) --result.attempts;
       delay = next.delay;
     }
     context.journal.retry(execution.job(), stage, result.status);
+    if (once) co_await execution.note_ended(stage);
     SleepingCall sleeping(execution);
     co_await sleep(delay);
   }

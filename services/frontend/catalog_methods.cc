@@ -55,6 +55,7 @@ void fill_pipeline(const Pipeline& pipeline, v1::Pipeline* out) {
     to->set_parallel(stage.parallel);
     to->set_gather(std::string(gather_mode_name(stage.gather)));
     to->set_attempts(stage.retry.attempts);
+    to->set_if_lost(std::string(if_lost_name(stage.if_lost)));
     const int64_t ns = absl::ToInt64Nanoseconds(stage.timeout);
     to->mutable_timeout()->set_seconds(ns / 1'000'000'000);
     to->mutable_timeout()->set_nanos(static_cast<int32_t>(ns % 1'000'000'000));

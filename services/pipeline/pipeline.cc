@@ -28,6 +28,18 @@ std::string_view gather_mode_name(GatherMode mode) {
   return "unknown";
 }
 
+std::string_view if_lost_name(IfLost if_lost) {
+  switch (if_lost) {
+    case IfLost::kByStage:
+      return "";
+    case IfLost::kRetry:
+      return "retry";
+    case IfLost::kFail:
+      return "fail";
+  }
+  return "";
+}
+
 absl::StatusOr<std::shared_ptr<const Pipeline>> Pipeline::single_stage(std::string_view use) {
   if (!is_use(use)) {
     return absl::InvalidArgumentError(

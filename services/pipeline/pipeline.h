@@ -31,6 +31,15 @@ enum class GatherMode {
 
 enum class Jitter { kFull, kNone };
 
+// What becomes of an attempt of which nobody knows how far it got: the server or the plugin's
+// process died in it, or it was stopped.
+enum class IfLost {
+  kByStage,  // nothing was said: the server's death runs it again, its process's only if the stage
+             // is idempotent
+  kRetry,    // run again
+  kFail,     // never entered again: the job ends FAILED, STAGE_LOST
+};
+
 struct RetryPolicy {
   int attempts = 5;  // in all, so 1 means no retry
   absl::Duration initial = absl::Seconds(1);
@@ -50,6 +59,7 @@ struct PipelineStage {
   GatherMode gather = GatherMode::kAll;
   int quorum = 0;  // with kQuorum
   RetryPolicy retry;
+  IfLost if_lost = IfLost::kByStage;
   absl::Duration timeout = absl::Seconds(60);  // of one attempt
 };
 
@@ -71,6 +81,7 @@ struct Pipeline {
 };
 
 std::string_view gather_mode_name(GatherMode mode);  // "all", "settled", "first", "quorum"
+std::string_view if_lost_name(IfLost if_lost);       // "", "retry", "fail"
 
 // INVALID_ARGUMENT with one line per mistake: `file:line:column: what, expected X, got Y`.
 // Without a catalog, stages and their inputs are not checked.

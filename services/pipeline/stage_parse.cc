@@ -223,6 +223,10 @@ StageDraft parse_stage(YamlErrors& errors, const YamlMember& member,
     stage.when = parse_reference(errors, *draft.when, reader.path_of("when"), {names, false});
     if (stage.when) need(draft, *stage.when, draft.when->mark);
   }
+  stage.if_lost = reader.choice<IfLost>("if_lost", IfLost::kByStage,
+                                        {{"retry", IfLost::kRetry}, {"fail", IfLost::kFail}});
+  // What must not run twice is tried again only by whoever asks for it.
+  if (stage.if_lost == IfLost::kFail) stage.retry.attempts = 1;
   if (reader.has("retry")) read_retry(errors, reader.child("retry"), stage.retry);
   stage.timeout = reader.duration("timeout", stage.timeout, {absl::Milliseconds(1), kLongest});
   reader.finish(later_stage_keys());

@@ -97,6 +97,8 @@ struct StageOutcome {
   bool preempted = false;
   bool lost = false;        // the plugin's process died; what the stage did so far is unknown
   bool lost_below = false;  // with `lost`: not its own process, but that of a stage it called
+  bool bystander = false;   // with `lost`: the process died in another call
+  bool unstarted = false;   // with `preempted`: there was no process, so nothing of it has run
   Buffer output;            // JSON text; only when ok
   std::string version;      // what ran it: "1.2.0+9f2c71ab", version and the file's hash
 };

@@ -64,6 +64,9 @@ struct StageProgress {
   // JSON text, once the stage succeeded; a resumed job does not run it again. Dropped when the job
   // ends.
   std::shared_ptr<const std::string> output;
+  // Of a stage with `if_lost: fail`: its code may have been entered, and its end is not stored, so
+  // it is never entered again. False once the job has ended.
+  bool begun = false;
 };
 
 struct JobRecord {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,13 +70,13 @@ struct StoreStats {
   uint64_t records = 0;  // in them
   uint64_t evicted = 0;  // by retention
   StoreHealth health = StoreHealth::kOk;
-  std::string problem;      // why it is not kOk, or the last damage that was found
-  uint64_t writes = 0;      // of all batches that waited together, each with one sync
-  uint64_t failures = 0;    // of these
-  uint64_t damaged = 0;     // records that were read and not given out
-  uint64_t file_bytes = 0;  // on disk; a store without one has none
-  uint64_t log_bytes = 0;   // written and not yet moved into the file
-  size_t unwritten = 0;     // acknowledged and not yet on disk, of relaxed queues
+  std::string problem;       // why it is not kOk, or the last damage that was found
+  uint64_t writes = 0;       // of all batches that waited together, each with one sync
+  uint64_t failures = 0;     // of these
+  uint64_t damaged = 0;      // records that were read and not given out
+  uint64_t file_bytes = 0;   // on disk; a store without one has none
+  uint64_t log_bytes = 0;    // written and not yet moved into the file
+  size_t unwritten = 0;      // acknowledged and not yet on disk, of relaxed queues
   LoopHistogram write_time;
 };
 
@@ -87,6 +88,12 @@ class JobStore {
   //   on cancel    waits for that all the same
   //   on shutdown  the same
   virtual Co<absl::Status> commit(std::vector<JobView> batch) = 0;
+
+  // commit() that answers OK only once a crash cannot take it back, whatever the queue's durability
+  // otherwise allows. What ends with the process is the one exception: see keeps().
+  virtual Co<absl::Status> commit_synced(std::vector<JobView> batch) {
+    return commit(std::move(batch));
+  }
 
   // NOT_FOUND when there is none, or no longer.
   virtual Co<absl::StatusOr<JobView>> get(std::string id) = 0;

@@ -16,6 +16,7 @@ namespace {
 constexpr uint8_t kMagic = 'F';
 constexpr size_t kChecksumSize = 4;
 constexpr size_t kSmallest = 2 + kChecksumSize;
+constexpr uint8_t kVersionOfBegun = 2;
 constexpr auto kLastCode = static_cast<uint64_t>(absl::StatusCode::kUnauthenticated);
 
 uint32_t checksum_of(std::string_view bytes) {
@@ -52,7 +53,14 @@ void write_spec(const JobSpec& spec, RecordWriter& out) {
   out.time(spec.deadline);
 }
 
-void write_stage(const StageProgress& stage, RecordWriter& out) {
+uint8_t version_of(const JobRecord& record) {
+  for (const StageProgress& stage : record.stages) {
+    if (stage.begun) return kVersionOfBegun;
+  }
+  return 1;
+}
+
+void write_stage(const StageProgress& stage, uint8_t version, RecordWriter& out) {
   out.text(stage.name);
   out.byte(static_cast<uint8_t>(stage.state));
   out.signed_number(stage.total);
@@ -64,6 +72,7 @@ void write_stage(const StageProgress& stage, RecordWriter& out) {
   out.text(stage.versions);
   out.byte(stage.output != nullptr);
   if (stage.output != nullptr) out.text(*stage.output);
+  if (version >= kVersionOfBegun) out.byte(stage.begun);
 }
 
 int32_t int32(RecordReader& in) {
@@ -118,7 +127,7 @@ JobError read_error(RecordReader& in) {
   return error;
 }
 
-StageProgress read_stage(RecordReader& in) {
+StageProgress read_stage(uint8_t version, RecordReader& in) {
   StageProgress stage;
   stage.name = in.text();
   const uint8_t state = in.byte();
@@ -132,10 +141,11 @@ StageProgress read_stage(RecordReader& in) {
   stage.end_time = in.time();
   stage.versions = in.text();
   stage.output = optional_text(in);
+  if (version >= kVersionOfBegun) stage.begun = flag(in);
   return stage;
 }
 
-void read_body(RecordReader& in, JobRecord& record) {
+void read_body(uint8_t version, RecordReader& in, JobRecord& record) {
   record.spec = read_spec(in);
   const uint8_t state = in.byte();
   if (state >= kJobStates) in.fail();
@@ -147,7 +157,7 @@ void read_body(RecordReader& in, JobRecord& record) {
   if (flag(in)) record.error = read_error(in);
   record.result = optional_text(in);
   for (size_t stages = in.count(); stages > 0 && !in.failed(); --stages) {
-    record.stages.push_back(read_stage(in));
+    record.stages.push_back(read_stage(version, in));
   }
 }
 
@@ -157,8 +167,9 @@ std::string encode_record(const JobRecord& record) {
   std::string bytes;
   bytes.reserve(bytes_of(record));
   RecordWriter out(bytes);
+  const uint8_t version = version_of(record);
   out.byte(kMagic);
-  out.byte(kRecordVersion);
+  out.byte(version);
   write_spec(*record.spec, out);
   out.byte(static_cast<uint8_t>(record.state));
   out.text(record.reason);
@@ -175,7 +186,7 @@ std::string encode_record(const JobRecord& record) {
   out.byte(record.result != nullptr);
   if (record.result != nullptr) out.text(*record.result);
   out.number(record.stages.size());
-  for (const StageProgress& stage : record.stages) write_stage(stage, out);
+  for (const StageProgress& stage : record.stages) write_stage(stage, version, out);
   const uint32_t checksum = checksum_of(bytes);
   for (size_t i = 0; i < kChecksumSize; ++i) out.byte(static_cast<uint8_t>(checksum >> (8 * i)));
   return bytes;
@@ -203,7 +214,7 @@ absl::StatusOr<JobView> decode_record(std::string_view bytes) {
   }
   RecordReader in(bytes.substr(2));
   auto record = std::make_shared<JobRecord>();
-  read_body(in, *record);
+  read_body(version, in, *record);
   if (in.failed() || in.left() > 0 || version == 0) {
     return absl::DataLossError("the record's checksum is right and its content is not");
   }

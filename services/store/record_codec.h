@@ -17,7 +17,10 @@
 
 namespace fermata {
 
-inline constexpr uint8_t kRecordVersion = 1;
+// 1: everything but `begun`. 2: each stage ends with it. A record is written in the oldest version
+// that can say what it has to, so that the server of before can read what did not need the newer
+// one.
+inline constexpr uint8_t kRecordVersion = 2;
 
 std::string encode_record(const JobRecord& record);
 

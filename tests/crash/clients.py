@@ -31,6 +31,27 @@ stages:
     retry: { attempts: 20, initial: 10ms, max: 100ms }
 result: "${/stages/one/body},${/stages/two/body},${/stages/three/body}"
 """
+# The second step is done once, or nobody knows whether it was.
+ONCE = """
+pipeline: once
+input: { type: object, required: [base, key] }
+stages:
+  one:
+    use: http/get
+    with: { url: "${/input/base}/step/1/${/input/key}" }
+    retry: { attempts: 20, initial: 10ms, max: 100ms }
+  two:
+    use: http/get
+    after: [one]
+    if_lost: fail
+    with: { url: "${/input/base}/step/2/${/input/key}" }
+  three:
+    use: http/get
+    after: [two]
+    with: { url: "${/input/base}/step/3/${/input/key}" }
+    retry: { attempts: 20, initial: 10ms, max: 100ms }
+result: "${/stages/one/body},${/stages/two/body},${/stages/three/body}"
+"""
 # Ends by its timeout alone.
 STUCK = """
 pipeline: stuck
@@ -41,7 +62,7 @@ stages:
     with: { url: "${/input/base}/step/0/${/input/key}", timeout: 1h }
     retry: { attempts: 1000, initial: 10ms, max: 100ms }
 """
-PIPELINES = {"steps": PIPELINE, "stuck": STUCK}
+PIPELINES = {"steps": PIPELINE, "once": ONCE, "stuck": STUCK}
 # From a deadline to the end that a client hears of, a restart or two included.
 LATE_SECONDS = 30
 TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
@@ -84,7 +105,10 @@ class Clients:
         job = jobs_pb2.Job(pipeline="steps", labels={"key": key},
                            input=b'{"base":"%s","key":"%s"}' % (self._base.encode(), key.encode()))
         seconds = None
-        if rng.random() < 0.1:
+        drawn = rng.random()
+        if drawn > 0.75:
+            job.pipeline = "once"
+        elif drawn < 0.1:
             seconds = rng.uniform(0.01, 2)
             job.pipeline = "stuck"
             job.timeout.FromNanoseconds(int(seconds * 1e9))

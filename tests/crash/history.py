@@ -78,7 +78,7 @@ class Watched:
 def violations(history, stored, work, states):
     """A list of sentences; empty when all holds.
 
-    `stored` is {name: the job at the end}; `states` has SUCCEEDED, CANCELLED, EXPIRED as numbers.
+    `stored` is {name: the job at the end}; `states` has SUCCEEDED, FAILED, CANCELLED, EXPIRED as numbers.
     """
     found = []
     for request_id, names in sorted(history.acknowledged.items()):
@@ -107,11 +107,15 @@ def _violations_of(name, key, job, history, work, states):
     if len(ends) != 1:
         found.append("%s ended more than once: %s" % (name, sorted(ends)))
     wanted = states.EXPIRED if job.pipeline == "stuck" else states.SUCCEEDED
+    if job.pipeline == "once" and job.state == states.FAILED and job.reason == "STAGE_LOST":
+        wanted = states.FAILED
     if job.state != wanted and not (job.state == states.CANCELLED and name in history.cancelled):
         found.append("%s ended as %d (%s)" % (name, job.state, job.error.message or job.reason))
     steps = work.requests.get(key, [])
     if steps != sorted(steps):
         found.append("%s did a finished step again: %s" % (name, steps))
+    if job.pipeline == "once" and steps.count(2) > 1:
+        found.append("%s did the step that it may do once %d times: %s" % (name, steps.count(2), steps))
     if job.state == states.SUCCEEDED:
         want = ",".join(work.answers.get((key, step), ["(never asked)"])[-1] for step in (1, 2, 3))
         got = job.result.decode().strip('"')

@@ -29,8 +29,8 @@ def main():
         report.add(part)
     for violation in report.violations:
         print("VIOLATION: " + violation)
-    print("%d kills of the daemon, %d jobs, %d violations, %.0f s"
-          % (report.kills, report.jobs, len(report.violations), time.monotonic() - begin))
+    print("%d kills of the daemon, %d jobs, %d of them lost in a stage that may not begin twice, %d violations, %.0f s"
+          % (report.kills, report.jobs, report.lost, len(report.violations), time.monotonic() - begin))
     good = not report.violations and report.kills >= arguments.kills
     print("%d passed, %d failed" % (1 if good else 0, 0 if good else 1))
     sys.exit(0 if good else 1)

@@ -68,6 +68,21 @@ class Checker(unittest.TestCase):
         self.work._do("k", 1)
         self.assertRegex(self.found()[0], "did a finished step again")
 
+    def test_a_step_that_may_be_done_once_and_was_done_twice_is_found(self):
+        self.job.pipeline = "once"
+        self.assertEqual(self.found(), [])
+        del self.work.requests["k"][2:]
+        self.work._do("k", 2)
+        self.assertRegex(self.found()[0], "may do once 2 times")
+
+    def test_only_a_job_with_such_a_step_may_be_lost_in_it(self):
+        self.job.state, self.job.reason, self.job.result = STATES.FAILED, "STAGE_LOST", b""
+        self.assertRegex(self.found()[0], "ended as")
+        self.job.pipeline = "once"
+        self.assertEqual(self.found(), [])
+        self.job.reason = "STAGE_FAILED"
+        self.assertRegex(self.found()[0], "ended as")
+
     def test_a_result_of_a_step_that_did_not_count_is_found(self):
         self.job.result = b'"k.1.9,k.2.1,k.3.1"'
         self.assertRegex(self.found()[0], "expected k.1.1")

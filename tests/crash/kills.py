@@ -17,7 +17,7 @@ from history import History, violations
 from work_server import WorkServer
 
 STATES = types.SimpleNamespace(SUCCEEDED=jobs_pb2.Job.SUCCEEDED, CANCELLED=jobs_pb2.Job.CANCELLED,
-                               EXPIRED=jobs_pb2.Job.EXPIRED)
+                               EXPIRED=jobs_pb2.Job.EXPIRED, FAILED=jobs_pb2.Job.FAILED)
 CONFIG = """store: { directory: store }
 retention: { jobs: 10000000, bytes: 8GiB, age: 240h }
 """
@@ -55,11 +55,13 @@ class Report:
     def __init__(self):
         self.kills = 0
         self.jobs = 0
+        self.lost = 0  # of these, in a stage that may not begin twice
         self.violations = []
 
     def add(self, other):
         self.kills += other.kills
         self.jobs += other.jobs
+        self.lost += other.lost
         self.violations += other.violations
 
 
@@ -89,6 +91,7 @@ def run_kills(kills, seed, clients=8, config="", progress=lambda report: None):
             load.stop()
             stored = all_jobs(daemon)
             report.jobs = len(stored)
+            report.lost = sum(job.reason == "STAGE_LOST" for job in stored.values())
             report.violations += load.errors + violations(history, stored, work, STATES)
         finally:
             daemon.close()

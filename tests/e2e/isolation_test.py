@@ -22,6 +22,14 @@ def crasher():
         return {"crasher.so": file.read()}
 
 
+# The death of a stage's process, as the pipeline has it (segv may run twice, once may not).
+PIPELINES = {
+    "fails": "pipeline: fails\nstages:\n  a: { use: crasher/segv, if_lost: fail, retry: { attempts: 9 } }\n",
+    "once": "pipeline: once\nstages:\n  a: { use: crasher/once }\n",
+    "again": "pipeline: again\nstages:\n  a: { use: crasher/once, if_lost: retry }\n",
+}
+
+
 def run(daemon, stage, data=b"null"):
     return daemon.jobs.Run(jobs_pb2.RunJobRequest(job=jobs_pb2.Job(stage=stage, input=data)))
 
@@ -64,6 +72,30 @@ class IsolatedCrashes(unittest.TestCase):
         self.assertEqual(job.state, jobs_pb2.Job.FAILED)
         waited = self.daemon.jobs.Wait(jobs_pb2.WaitJobRequest(name=slow.name))
         self.assertEqual(waited.state, jobs_pb2.Job.SUCCEEDED)
+
+    def test_the_pipeline_says_whether_a_stage_runs_again_whose_process_died(self):
+        daemon = Daemon(pipelines=PIPELINES, plugin_files=crasher(), plugin_config=ISOLATED).__enter__()
+        self.addCleanup(daemon.close)
+
+        def submit(pipeline):
+            return daemon.jobs.Submit(jobs_pb2.SubmitJobRequest(job=jobs_pb2.Job(pipeline=pipeline))).name
+
+        job = daemon.jobs.Run(jobs_pb2.RunJobRequest(job=jobs_pb2.Job(pipeline="fails")))
+        self.assertEqual((job.state, job.reason), (jobs_pb2.Job.FAILED, "STAGE_LOST"))
+        self.assertIn("SIGSEGV", job.error.message)
+        self.assertIn("it has `if_lost: fail`, so it is not run again", job.error.message)
+        crashes = 'fermata_plugin_process_crashes_total{plugin="org.example.crasher",signal="SIGSEGV"}'
+        self.assertEqual(daemon.metrics()[crashes], 1)
+        once, again = submit("once"), submit("again")
+        while daemon.metrics()['fermata_plugin_calls_in_flight{stage="crasher/once"}'] < 2:
+            pass  # the process is being started again
+        daemon.jobs.Run(jobs_pb2.RunJobRequest(job=jobs_pb2.Job(pipeline="fails")))
+        job = daemon.jobs.Wait(jobs_pb2.WaitJobRequest(name=once))
+        self.assertEqual((job.state, job.reason), (jobs_pb2.Job.FAILED, "STAGE_LOST"))
+        self.assertIn("it does not say that it may run twice", job.error.message)
+        job = daemon.jobs.Get(jobs_pb2.GetJobRequest(name=again))
+        self.assertEqual((job.state, job.stages[0].retries), (jobs_pb2.Job.RUNNING, 1))
+        daemon.jobs.Cancel(jobs_pb2.CancelJobRequest(name=again))
 
     def test_a_flood_is_cut_off(self):
         job = run(self.daemon, "crasher/flood")

@@ -20,6 +20,7 @@ class AttemptPolicies : public testing::Test {
   static StageOutcome lost(bool guilty, bool idempotent) {
     StageOutcome outcome = ended(idempotent);
     outcome.lost = true;
+    outcome.bystander = !guilty;
     outcome.preempted = !guilty && idempotent;
     return outcome;
   }
@@ -28,7 +29,9 @@ class AttemptPolicies : public testing::Test {
   RetryPolicy retry;
   int strikes = 0;
   const absl::Time now = absl::UnixEpoch();
-  AttemptPolicy policy{retry, now + absl::Minutes(1), strikes};
+  AttemptPolicy policy{retry, IfLost::kByStage, now + absl::Minutes(1), strikes};
+  AttemptPolicy runs_again{retry, IfLost::kRetry, now + absl::Minutes(1), strikes};
+  AttemptPolicy runs_once{retry, IfLost::kFail, now + absl::Minutes(1), strikes};
 };
 
 TEST_F(AttemptPolicies, AStagesOwnErrorFollowsThePipelinesPolicy) {
@@ -80,6 +83,50 @@ TEST_F(AttemptPolicies, WhatMayNotRunTwiceIsLostAtOnce) {
     EXPECT_FALSE(verdict.again);
     EXPECT_EQ(verdict.reason, "STAGE_LOST");
   }
+}
+
+TEST_F(AttemptPolicies, IfLostFailEndsItWhateverTheStageSaysOfItself) {
+  for (bool guilty : {true, false}) {
+    for (bool idempotent : {true, false}) {
+      const AttemptPolicy::Verdict verdict =
+          runs_once.after(lost(guilty, idempotent), 1, now, random);
+      EXPECT_FALSE(verdict.again);
+      EXPECT_EQ(verdict.reason, "STAGE_LOST");
+    }
+  }
+  StageOutcome retired = ended(true);
+  retired.preempted = true;
+  EXPECT_EQ(runs_once.after(retired, 1, now, random).reason, "STAGE_LOST");
+  EXPECT_EQ(strikes, 0);
+}
+
+TEST_F(AttemptPolicies, IfLostFailDoesNotRepeatAnAttemptThatTookTooLong) {
+  StageOutcome late = ended(true);
+  late.status = absl::DeadlineExceededError("timed out");
+  EXPECT_TRUE(policy.after(late, 1, now, random).again);
+  const AttemptPolicy::Verdict verdict = runs_once.after(late, 1, now, random);
+  EXPECT_FALSE(verdict.again);
+  EXPECT_EQ(verdict.reason, "");  // as without: it timed out
+}
+
+TEST_F(AttemptPolicies, IfLostFailGoesOnAfterWhatTheStageSaidAndWhatNeverBegan) {
+  EXPECT_TRUE(runs_once.after(ended(true), 1, now, random).again);
+  StageOutcome no_process = ended(true);
+  no_process.preempted = no_process.unstarted = true;
+  const AttemptPolicy::Verdict verdict = runs_once.after(no_process, 1, now, random);
+  EXPECT_TRUE(verdict.again && verdict.free);
+}
+
+TEST_F(AttemptPolicies, IfLostRetryRunsAStageAgainThatDoesNotSayItMay) {
+  retry.attempts = 1;
+  const AttemptPolicy::Verdict bystander = runs_again.after(lost(false, false), 1, now, random);
+  EXPECT_TRUE(bystander.again && bystander.free);
+  EXPECT_EQ(strikes, 0);
+  EXPECT_TRUE(runs_again.after(lost(true, false), 1, now, random).again);
+  EXPECT_TRUE(runs_again.after(lost(true, false), 1, now, random).again);
+  const AttemptPolicy::Verdict third = runs_again.after(lost(true, false), 1, now, random);
+  EXPECT_FALSE(third.again);
+  EXPECT_EQ(third.reason, "STAGE_CRASHED");
 }
 
 TEST_F(AttemptPolicies, NothingBeginsAfterTheJobsDeadline) {

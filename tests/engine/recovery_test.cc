@@ -4,27 +4,12 @@
 #include <vector>
 
 #include "services/async/async.h"
-#include "tests/engine/crash_store.h"
-#include "tests/engine/engine_harness.h"
+#include "tests/engine/lives.h"
 
 namespace fermata {
 namespace {
 
 using enum JobState;
-
-// Stands still: lives come and go, each with a loop of its own.
-class StoppedClock final : public Clock {
- public:
-  absl::Time now() const override { return absl::FromUnixSeconds(1'700'000'000); }
-};
-
-// What outlives the processes, and what the client has been told.
-struct World {
-  StoppedClock clock;
-  MemoryStore kept{clock, Retention()};
-  std::map<std::string, std::string> told;  // request id -> job id
-  std::map<std::string, int> ends;
-};
 
 void add_pipelines(Harness& h) {
   h.add(R"(
@@ -83,33 +68,6 @@ Co<absl::Status> submit_all(Harness* h, CrashStore* store, World* world) {
   co_return absl::OkStatus();
 }
 
-using Client = Co<absl::Status> (*)(Harness*, CrashStore*, World*);
-
-Co<absl::Status> live_until_over(TaskGroup& group, Harness* h, CrashStore* store, World* world,
-                                 Client client) {
-  group.spawn_named("engine", &Engine::run, &h->engine);
-  group.spawn_named("client", client, h, store, world);
-  co_await store->over.wait();
-  // What a crash is for them: they are not asked.
-  co_return absl::AbortedError("the process is gone");
-}
-
-Co<absl::Status> one_life(Harness* h, CrashStore* store, World* world, Client client) {
-  co_return co_await with_group(&live_until_over, h, store, world, client);
-}
-
-// One life. `prepare` adds the pipelines that there are in it.
-StageWorld live(World& world, CrashStore& store, Client client, uint64_t seed,
-                void (*prepare)(Harness&) = &add_pipelines) {
-  Harness h(seed, {}, {}, &store);
-  store.newest = world.ends.empty() ? "" : world.ends.rbegin()->first;
-  prepare(h);
-  const absl::Status status = h.loop.run(&one_life, &h, &store, &world, client);
-  EXPECT_TRUE(absl::IsAborted(status)) << status;
-  for (const auto& [id, ends] : store.ends) world.ends[id] += ends;
-  return h.world;
-}
-
 // Keys of stages whose output the store has.
 Co<absl::Status> stored_outputs(World* world, std::vector<std::string>* keys) {
   constexpr size_t kMuch = size_t{1} << 30;
@@ -128,14 +86,14 @@ void crash_and_recover(int crash_at, bool loses_commit, uint64_t seed, bool* cra
   CrashStore first(world.kept);
   first.crash_at = crash_at;
   first.loses_commit = loses_commit;
-  (void)live(world, first, &submit_all, seed);
+  (void)live(world, first, &submit_all, seed, &add_pipelines);
   *crashed = first.commits >= crash_at;
 
   std::vector<std::string> stored;
   SimLoop between;
   ASSERT_TRUE(between.run(&stored_outputs, &world, &stored).ok());
   CrashStore second(world.kept);
-  const StageWorld ran = live(world, second, &submit_all, seed);
+  const StageWorld ran = live(world, second, &submit_all, seed, &add_pipelines);
   for (const std::string& key : stored) {
     EXPECT_EQ(ran.calls.count(key), 0u) << "stage " << key << " was run again";
   }
@@ -191,7 +149,7 @@ Co<absl::Status> finds_failed(Harness* h, CrashStore* store, World* world) {
 TEST(Recovery, AJobWhosePipelineIsGoneFailsAndSaysSo) {
   World world;
   CrashStore first(world.kept), second(world.kept);
-  (void)live(world, first, &submit_one, 0);
+  (void)live(world, first, &submit_one, 0, &add_pipelines);
   (void)live(world, second, &finds_failed, 0, [](Harness&) {});
   EXPECT_EQ(world.told["reason"], "PIPELINE_NOT_FOUND");
   EXPECT_NE(world.told["error"].find("cannot be resumed"), std::string::npos);
@@ -200,7 +158,7 @@ TEST(Recovery, AJobWhosePipelineIsGoneFailsAndSaysSo) {
 TEST(Recovery, AJobThatHadBegunIsNotGoneOnWithInAnotherVersionOfItsPipeline) {
   World world;
   CrashStore first(world.kept), second(world.kept);
-  (void)live(world, first, &submit_one, 0);
+  (void)live(world, first, &submit_one, 0, &add_pipelines);
   (void)live(world, second, &finds_failed, 0,
              [](Harness& h) { h.add("pipeline: chain\nstages:\n  a: { use: test/echo }\n"); });
   EXPECT_EQ(world.told["reason"], "PIPELINE_CHANGED");
@@ -238,8 +196,8 @@ Co<absl::Status> expires(Harness* h, CrashStore* store, World* world) {
 TEST(Recovery, DeadlinesGoOnAndWatchersOfAnEarlierLifeGetASnapshot) {
   World world;
   CrashStore first(world.kept), second(world.kept);
-  (void)live(world, first, &submit_stuck, 0);
-  (void)live(world, second, &expires, 0);
+  (void)live(world, first, &submit_stuck, 0, &add_pipelines);
+  (void)live(world, second, &expires, 0, &add_pipelines);
 }
 
 Co<absl::Status> cancel_stuck(Harness* h, CrashStore* store, World* world) {
@@ -267,8 +225,8 @@ Co<absl::Status> finds_cancelled(Harness* h, CrashStore* store, World* world) {
 TEST(Recovery, AJobThatWasToldToStopIsNotRunAgain) {
   World world;
   CrashStore first(world.kept), second(world.kept);
-  (void)live(world, first, &cancel_stuck, 0);
-  (void)live(world, second, &finds_cancelled, 0);
+  (void)live(world, first, &cancel_stuck, 0, &add_pipelines);
+  (void)live(world, second, &finds_cancelled, 0, &add_pipelines);
 }
 
 Co<absl::Status> leaves(Harness& h) {

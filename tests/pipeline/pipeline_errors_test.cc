@@ -32,7 +32,7 @@ TEST(PipelineErrors, UnknownKeysNameTheNearestOne) {
   EXPECT_EQ(
       stage_error("    colour: red\n"),
       "p.yaml:6:5: stages.a: unknown key 'colour', expected one of use, each, parallel, gather, "
-      "with, after, when, retry, timeout");
+      "with, after, when, if_lost, retry, timeout");
 }
 
 TEST(PipelineErrors, KeysOfLaterVersionsSaySo) {
@@ -72,6 +72,11 @@ TEST(PipelineErrors, WordsOutsideAChoiceNameTheChoice) {
             "'setled', did you mean 'settled'?");
   EXPECT_EQ(stage_error("    each: ${/input}\n    gather: quorum\n"),
             "p.yaml:7:13: stages.a.gather, expected {quorum: N}, got quorum without a number");
+  EXPECT_EQ(stage_error("    if_lost: fial\n"),
+            "p.yaml:6:14: stages.a.if_lost, expected retry or fail, got 'fial', did you mean "
+            "'fail'?");
+  EXPECT_EQ(stage_error("    if_lost: [fail]\n"),
+            "p.yaml:6:14: stages.a.if_lost, expected retry or fail, got a list");
   EXPECT_EQ(stage_error("    retry: { jitter: yes }\n"),
             "p.yaml:6:22: stages.a.retry.jitter, expected full or none, got 'yes'");
 }
@@ -241,7 +246,7 @@ TEST(PipelineErrors, AllMistakesAreReportedInOrder) {
       "p.yaml:3:13: stages.a.use, expected plugin/stage or plugin/stage@version, got 'x'\n"
       "p.yaml:3:25: stages.a.timeout, expected a duration from 1ms to 720h, got '0s'\n"
       "p.yaml:3:29: stages.a: unknown key 'what', expected one of use, each, parallel, gather, "
-      "with, after, when, retry, timeout\n"
+      "with, after, when, if_lost, retry, timeout\n"
       "p.yaml:4:6: stages.b, expected the key 'use', got a mapping without it\n"
       "p.yaml:4:8: stages.b: unknown key 'us', did you mean 'use'?");
 }

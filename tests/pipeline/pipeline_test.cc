@@ -110,6 +110,30 @@ TEST(Pipeline, HasTheDocumentedDefaults) {
   EXPECT_EQ(stage.timeout, absl::Seconds(60));
 }
 
+std::shared_ptr<const Pipeline> with_if_lost(const std::string& lines) {
+  return parse("pipeline: p\nstages:\n  a:\n    use: time/delay\n    with: { for: 1ms }\n" + lines);
+}
+
+TEST(Pipeline, IfLostSaysWhetherAStageRunsAgain) {
+  EXPECT_EQ(with_if_lost("")->stages[0].if_lost, IfLost::kByStage);
+  EXPECT_EQ(with_if_lost("    if_lost: retry\n")->stages[0].if_lost, IfLost::kRetry);
+  EXPECT_EQ(with_if_lost("    if_lost: retry\n")->stages[0].retry.attempts, 5);
+  EXPECT_EQ(with_if_lost("    if_lost: fail\n")->stages[0].if_lost, IfLost::kFail);
+  for (const IfLost known : {IfLost::kByStage, IfLost::kRetry, IfLost::kFail}) {
+    const std::string name(if_lost_name(known));
+    const auto read = with_if_lost(name.empty() ? "" : "    if_lost: " + name + "\n");
+    EXPECT_EQ(read->stages[0].if_lost, known);
+  }
+}
+
+TEST(Pipeline, AStageThatMayNotRunTwiceHasOneAttemptUnlessItAsksForMore) {
+  EXPECT_EQ(with_if_lost("    if_lost: fail\n")->stages[0].retry.attempts, 1);
+  EXPECT_EQ(
+      with_if_lost("    if_lost: fail\n    retry: { initial: 2s }\n")->stages[0].retry.attempts, 1);
+  EXPECT_EQ(
+      with_if_lost("    retry: { attempts: 3 }\n    if_lost: fail\n")->stages[0].retry.attempts, 3);
+}
+
 TEST(Pipeline, StagesComeAfterWhatTheyReferTo) {
   auto pipeline = parse(R"(
 pipeline: p

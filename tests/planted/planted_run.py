@@ -21,6 +21,7 @@ FINDERS = {
     "kEndTwice": (SIMULATION, KILL),
     "kForgetRequestIds": (SIMULATION, KILL),
     "kForgetTimers": (SIMULATION, KILL),
+    "kEnterBeforeStored": (SIMULATION, KILL),
     "kReuseSequences": (SIMULATION, KILL),
 }
 ROUND = 25  # kills between two looks

@@ -28,6 +28,23 @@ std::string end_of(const JobRecord& job) {
                  job.error.has_value() ? job.error->message : "");
 }
 
+int History::stage_began(const std::string& key, const std::string& stage) {
+  if (!open()) return 0;
+  JobHistory& job = jobs[key];
+  job.starts.push_back(stage);
+  // Those of the pipeline `once` that have `if_lost: fail`.
+  const bool may_not_run_twice = stage.starts_with("sole");
+  if (may_not_run_twice && job.in_doubt[stage]) {
+    complain(str_cat(key, " entered ", stage, " again: ", absl::StrJoin(job.starts, " ")));
+  }
+  job.in_doubt[stage] = true;
+  return ++job.runs[stage];
+}
+
+void History::stage_failed(const std::string& key, const std::string& stage) {
+  if (open()) jobs[key].in_doubt[stage] = false;
+}
+
 void History::acknowledged(const std::string& key, const JobRecord& job) {
   if (!open()) return;
   JobHistory& known = jobs[key];
@@ -83,6 +100,9 @@ void History::check_end(const std::string& key, const JobRecord& job, const JobH
   const absl::Time deadline = history.deadline;
   if (job.state == JobState::kExpired && job.end_time >= deadline) return;
   if (job.state == JobState::kCancelled && history.cancel_asked) return;
+  // It may not begin twice, and a crash came between its begin and its stored end.
+  const bool may_be_lost = job.spec->pipeline == "once" && job.reason == "STAGE_LOST";
+  if (may_be_lost && job.state == JobState::kFailed) return;
   // A retry that could only come after the deadline is not waited for.
   const bool in_vain = job.state == JobState::kFailed && job.reason == "STAGE_FAILED";
   if (in_vain && deadline != absl::InfiniteFuture()) return;
@@ -106,7 +126,8 @@ void History::check_job(const std::string& key, const JobRecord& job,
   if (job.finished()) check_end(key, job, history, out);
   if (history.may_run_again) return;
   static const std::vector<std::pair<std::string, std::string>> kOrder = {
-      {"one", "two"}, {"two", "three"}, {"one", "three"}, {"left", "join"}, {"right", "join"}};
+      {"one", "two"},    {"two", "three"},   {"one", "three"}, {"left", "join"},
+      {"right", "join"}, {"before", "sole"}, {"sole", "last"}};
   for (const auto& [earlier, later] : kOrder) {
     if (done_again(history.starts, earlier, later)) {
       out.push_back(str_cat(key, " ran ", earlier, " again after ", later,

@@ -25,6 +25,7 @@ struct JobHistory {
   std::set<std::string> ends;                    // terminal states that were seen
   std::vector<std::string> starts;               // of its stages, in order, over all lives
   std::map<std::string, int> runs;               // by stage: how often it was begun
+  std::map<std::string, bool> in_doubt;          // begun, and it did not say that it failed
   bool may_run_again = false;                    // the store refused to keep what a stage gave
   absl::Time deadline = absl::InfiniteFuture();  // as it was acknowledged
   int64_t last_sequence = 0;                     // that a watcher saw
@@ -42,6 +43,10 @@ class History {
   std::map<std::string, JobHistory> jobs;  // by key
   std::vector<std::string> wrong;          // what was seen to be wrong at once
 
+  // A stage of the job begins; which run of it this is.
+  int stage_began(const std::string& key, const std::string& stage);
+  // A run said that it failed, so that it may be tried again.
+  void stage_failed(const std::string& key, const std::string& stage);
   void acknowledged(const std::string& key, const JobRecord& job);
   void ended(const std::string& key, const JobRecord& job);
   void complain(std::string what);

@@ -54,6 +54,31 @@ stages:
     with: { key: "${/input/key}", stage: after, in: "${/stages/each}" }
     retry: { attempts: 100, initial: 1ms, max: 9ms }
 )";
+// Two stages that may not begin twice, one of them with items.
+constexpr std::string_view kOnce = R"(
+pipeline: once
+stages:
+  before:
+    use: sim/step
+    with: { key: "${/input/key}", stage: before }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  sole:
+    use: sim/step
+    if_lost: fail
+    with: { key: "${/input/key}", stage: sole, in: "${/stages/before}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  items:
+    use: sim/step
+    if_lost: fail
+    each: "${/input/items}"
+    parallel: 2
+    with: { key: "${/input/key}", stage: "sole-${/item}", in: "${/stages/sole}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+  last:
+    use: sim/step
+    with: { key: "${/input/key}", stage: last, in: "${/stages/items}" }
+    retry: { attempts: 100, initial: 1ms, max: 9ms }
+)";
 constexpr std::string_view kStuck = R"(
 pipeline: stuck
 stages: { hang: { use: sim/hang, timeout: 3h } }
@@ -71,16 +96,15 @@ Co<absl::StatusOr<std::string>> step(FakeCall& call) {
   absl::StatusOr<JsonDocument> input = parse_json(call.request.input);
   if (!input.ok()) co_return input.status();
   const std::string stage = text(*input, "stage");
-  int run = 0;
-  if (life.history().open()) {
-    JobHistory& job = life.history().jobs[text(*input, "key")];
-    job.starts.push_back(stage);
-    run = ++job.runs[stage];
-  }
+  const std::string key = text(*input, "key");
+  const int run = life.history().stage_began(key, stage);
   const absl::Duration work = life.up_to(absl::Milliseconds(8));
   const bool fails = life.happens(15);
   co_await sleep(work);
-  if (fails) co_return absl::UnavailableError("try again");
+  if (fails) {
+    life.history().stage_failed(key, stage);
+    co_return absl::UnavailableError("try again");
+  }
   const JsonValue* const in = find_member(*input, "in");
   co_return str_cat("{\"run\":\"", stage, "#", run,
                     "\",\"in\":", in == nullptr ? "null" : to_json(*in), "}");
@@ -121,7 +145,7 @@ Life::Life(uint64_t seed, Disk& disk, History& history, const std::vector<Client
       engine_(loop_, *store_, stages_, library_, clock_, random_, limits_of(seed)) {
   stages_.add("sim/step", &step, this);
   stages_.add("sim/hang", &hang, this);
-  for (const std::string_view yaml : {kChain, kDiamond, kFan, kStuck}) {
+  for (const std::string_view yaml : {kChain, kDiamond, kFan, kOnce, kStuck}) {
     absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline =
         parse_pipeline(yaml, "simulation.yaml", nullptr);
     const absl::Status added =

@@ -15,7 +15,7 @@ namespace {
 constexpr int kJobs = 8;
 
 std::vector<ClientPlan> draw_plans(std::mt19937_64& random) {
-  const std::vector<std::string> pipelines = {"chain", "diamond", "fan"};
+  const std::vector<std::string> pipelines = {"chain", "diamond", "fan", "once"};
   std::vector<ClientPlan> plans;
   for (int i = 0; i < kJobs; ++i) {
     ClientPlan plan;
@@ -104,6 +104,7 @@ SimulationResult simulate(uint64_t seed, const StoreFaults& faults, DiskKind kin
   result.violations = history.violations(stored);
   check_results(stored, history, result.violations);
   result.jobs = static_cast<int>(stored.size());
+  for (const auto& [id, job] : stored) result.lost += job->reason == "STAGE_LOST";
   for (const auto& [key, job] : history.jobs) {
     result.trace +=
         str_cat(key, ": ", absl::StrJoin(job.ids, " "), " ", absl::StrJoin(job.starts, " "), " ",

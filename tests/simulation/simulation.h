@@ -14,6 +14,7 @@ struct SimulationResult {
   std::vector<std::string> violations;
   int lives = 0;
   int jobs = 0;
+  int lost = 0;       // of these, that ended STAGE_LOST
   std::string trace;  // everything that was seen, as text: equal for equal seeds
 };
 

@@ -111,11 +111,32 @@ std::string sealed(std::string bytes) {
 TEST(RecordCodec, ANewerFormatIsRefusedByName) {
   std::string bytes = encode_record(full_record());
   bytes.resize(bytes.size() - 4);
-  bytes[1] = 2;
+  bytes[1] = 3;
   const absl::Status refused = decode_record(sealed(bytes)).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
-  EXPECT_NE(refused.message().find("format 2, this server reads up to 1"), absl::string_view::npos)
+  EXPECT_NE(refused.message().find("format 3, this server reads up to 2"), absl::string_view::npos)
       << refused;
+}
+
+TEST(RecordCodec, OnlyAStageThatMayNotBeginAgainNeedsTheNewerFormat) {
+  JobRecord record = full_record();
+  EXPECT_EQ(encode_record(record)[1], 1);
+  record.stages[1].begun = true;
+  const std::string bytes = encode_record(record);
+  EXPECT_EQ(bytes[1], 2);
+  const absl::StatusOr<JobView> out = decode_record(bytes);
+  ASSERT_TRUE(out.ok()) << out.status();
+  EXPECT_FALSE((*out)->stages[0].begun);
+  EXPECT_TRUE((*out)->stages[1].begun);
+  EXPECT_EQ(*(*out)->stages[0].output, "[1,2]");
+}
+
+TEST(RecordCodec, ARecordIsReadAsTheFormatItSaysItHas) {
+  const std::string bytes = encode_record(full_record());
+  std::string body = bytes.substr(0, bytes.size() - 4);
+  ASSERT_TRUE(decode_record(sealed(body)).ok());
+  body[1] = 2;
+  EXPECT_TRUE(absl::IsDataLoss(decode_record(sealed(body)).status()));
 }
 
 TEST(RecordCodec, AnyBytesWithARightChecksumAreARecordOrDataLoss) {

@@ -93,6 +93,7 @@ void RemoteCall::no_process(int64_t wait_ns) {
   outcome.status = absl::UnavailableError(stage_.plugin().unavailable_text(stage_.info().use));
   outcome.retryable = true;
   outcome.preempted = true;
+  outcome.unstarted = true;
   outcome.retry_after = absl::Nanoseconds(wait_ns);
   tell(FERMATA_E_UNAVAILABLE, StageResult::kUnavailable, std::move(outcome));
   stage_.plugin().forget(*this);
@@ -140,6 +141,7 @@ void RemoteCall::lost(bool guilty, std::string_view how) {
   const StageInfo& info = stage_.info();
   StageOutcome outcome;
   outcome.lost = true;
+  outcome.bystander = !guilty;
   outcome.preempted = !guilty && info.idempotent;
   outcome.retryable = info.idempotent;
   outcome.status = absl::UnavailableError(

@@ -118,7 +118,8 @@ Co<StageOutcome> FakeStages::run(std::shared_ptr<FakeStage> fake, StageRequest r
     co_return outcome;
   }
   outcome.retry_after = call.retry_after;
-  outcome.retryable = retryable(attempt.result);
+  outcome.lost = call.lost;
+  outcome.retryable = !call.lost && retryable(attempt.result);
   co_return outcome;
 }
 

@@ -28,6 +28,9 @@ struct FakeCall {
   void* user;  // what add() was given
   // Goes with the error that the stage returns.
   absl::Duration retry_after = absl::ZeroDuration();
+  // With an error: as if the stage's process had died in it, which a fake may not be run twice
+  // after.
+  bool lost = false;
 
   void progress(double fraction, std::string_view note = {}) {
     if (request.observer != nullptr) request.observer->progress(fraction, note);

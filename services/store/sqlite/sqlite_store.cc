@@ -110,6 +110,12 @@ Co<absl::Status> SqliteStore::commit(std::vector<JobView> batch) {
   co_return co_await queue_.write(std::move(batch));
 }
 
+Co<absl::Status> SqliteStore::commit_synced(std::vector<JobView> batch) {
+  absl::Status checked = check_batch(batch);
+  if (!checked.ok()) co_return checked;
+  co_return co_await queue_.write(std::move(batch));
+}
+
 bool SqliteStore::expired(const JobRecord& record) {
   if (!record.finished() || record.end_time >= clock_.now() - options_.retention.age) return false;
   queue_.tidy();

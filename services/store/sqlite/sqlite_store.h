@@ -47,6 +47,7 @@ class SqliteStore final : public JobStore {
                                                            const SqliteOptions& options);
 
   Co<absl::Status> commit(std::vector<JobView> batch) override;
+  Co<absl::Status> commit_synced(std::vector<JobView> batch) override;
   Co<absl::StatusOr<JobView>> get(std::string id) override;
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override;
   Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
