@@ -20,7 +20,7 @@
 
 namespace fermata {
 
-class MemoryStore final : public JobStore {
+class MemoryStore : public JobStore {
  public:
   // How many records one list call looks at before it answers with a short page.
   static constexpr size_t kSearchMax = 10000;

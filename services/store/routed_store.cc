@@ -9,13 +9,26 @@ bool RoutedStore::keeps(const JobSpec& spec) const {
 }
 
 Co<absl::Status> RoutedStore::commit(std::vector<JobView> batch) {
+  co_return co_await commit_both(std::move(batch), false);
+}
+
+Co<absl::Status> RoutedStore::commit_synced(std::vector<JobView> batch) {
+  co_return co_await commit_both(std::move(batch), true);
+}
+
+Co<absl::Status> RoutedStore::commit_both(std::vector<JobView> batch, bool synced) {
   std::vector<JobView> lasting, passing;
   for (JobView& job : batch) {
     std::vector<JobView>& side = in_memory(*job->spec) ? passing : lasting;
     side.push_back(std::move(job));
   }
   if (!lasting.empty()) {
-    absl::Status stored = co_await lasting_.commit(std::move(lasting));
+    absl::Status stored;
+    if (synced) {
+      stored = co_await lasting_.commit_synced(std::move(lasting));
+    } else {
+      stored = co_await lasting_.commit(std::move(lasting));
+    }
     if (!stored.ok()) co_return stored;
   }
   if (passing.empty()) co_return absl::OkStatus();

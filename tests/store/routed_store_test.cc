@@ -74,5 +74,51 @@ TEST(RoutedStore, KeepsEachQueueInItsStoreAndAnswersAsOne) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+// ---- a queue that was durable in an earlier life, and is in memory in this one -----------------
+
+// As one that was opened over what an earlier life had written.
+class OpenedStore final : public MemoryStore {
+ public:
+  using MemoryStore::MemoryStore;
+  std::string newest_id() const override { return id_of(2); }
+  bool keeps(const JobSpec& spec) const override { return true; }
+  Co<absl::Status> commit_synced(std::vector<JobView> batch) override {
+    synced += batch.size();
+    return commit(std::move(batch));
+  }
+  size_t synced = 0;
+};
+
+Co<absl::Status> ends_where_it_was(OpenedStore& lasting, MemoryStore& memory) {
+  for (int n = 1; n <= 2; ++n) {
+    co_await Try(put(lasting, in_queue(n, "fast", JobState::kPending)));
+  }
+  RoutedStore routed(lasting, memory, one_memory_queue());
+  const JobView old = in_queue(2, "fast", JobState::kSucceeded);
+  const JobView fresh = in_queue(3, "fast", JobState::kSucceeded);
+  EXPECT_TRUE(routed.keeps(*old->spec));
+  EXPECT_FALSE(routed.keeps(*fresh->spec));
+  std::vector<JobView> batch = {in_queue(1, "fast", JobState::kSucceeded), old, fresh};
+  co_await Try(routed.commit_synced(std::move(batch)));
+  EXPECT_EQ(lasting.synced, 2u);
+  // The next start finds nothing to run.
+  EXPECT_EQ(lasting.stats().live, 0u);
+  EXPECT_EQ(lasting.stats().finished, 2u);
+  EXPECT_EQ(memory.stats().finished, 1u);
+  for (int n = 1; n <= 3; ++n) {
+    JobView found = co_await Try(routed.get(id_of(n)));
+    EXPECT_EQ(found->state, JobState::kSucceeded);
+  }
+  co_return absl::OkStatus();
+}
+TEST(RoutedStore, WhatAnEarlierLifeHasStoredEndsThereThoughItsQueueIsInMemoryNow) {
+  SimLoop loop;
+  LoopClock clock(loop);
+  OpenedStore lasting(clock, Retention());
+  MemoryStore memory(clock, Retention());
+  const absl::Status status = loop.run(&ends_where_it_was, std::ref(lasting), std::ref(memory));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 }  // namespace
 }  // namespace fermata
