@@ -176,6 +176,9 @@ void add_store_metrics(const StoreStats& stats, Families& out) {
               static_cast<double>(stats.damaged));
   out.histogram("fermata_store_write_seconds", "A transaction with its sync.", {},
                 stats.write_time);
+  out.histogram("fermata_store_sync_seconds",
+                "Of a transaction, until the disk has said that it is written.", {},
+                stats.sync_time);
   out.counter("fermata_store_commits_total", "Batches committed.", {},
               static_cast<double>(stats.commits));
   out.counter("fermata_store_records_total", "Records in them.", {},

@@ -77,7 +77,8 @@ struct StoreStats {
   uint64_t file_bytes = 0;   // on disk; a store without one has none
   uint64_t log_bytes = 0;    // written and not yet moved into the file
   size_t unwritten = 0;      // acknowledged and not yet on disk, of relaxed queues
-  LoopHistogram write_time;
+  LoopHistogram write_time;  // of a write, from its request to its answer
+  LoopHistogram sync_time;   // of that, until the disk has said that it is written
 };
 
 class JobStore {

@@ -150,6 +150,11 @@ TEST(SqliteStore, ManyCallersShareOneWrite) {
     co_await Try(with_group(submit, std::ref(store)));
     EXPECT_EQ(store.stats().live, 500u);
     EXPECT_LE(store.stats().writes - before, 3u);
+    // Each write is one sync, and both are timed.
+    const StoreStats stats = store.stats();
+    EXPECT_EQ(stats.sync_time.count(), stats.writes);
+    EXPECT_GT(stats.sync_time.sum_ns(), 0u);
+    EXPECT_EQ(stats.write_time.count(), stats.writes);
     co_return absl::OkStatus();
   });
   EXPECT_TRUE(status.ok()) << status;

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "services/config/str_cat.h"
+#include "services/metrics/stopwatch.h"
 #include "services/store/record_codec.h"
 #include "services/store/sqlite/request_hash.h"
 #include "services/store/sqlite/schema.h"
@@ -130,7 +131,11 @@ WriteAnswer SqliteWriter::write(const WriteRequest& request) {
   answer.status = begin_.run("beginning a batch");
   if (answer.status.ok()) answer.status = apply(request, answer);
   if (answer.status.ok()) answer.status = save_counts();
-  if (answer.status.ok()) answer.status = commit_.run("committing a batch");
+  if (answer.status.ok()) {
+    const Stopwatch watch;
+    answer.status = commit_.run("committing a batch");
+    answer.sync_ns = watch.elapsed_ns();
+  }
   if (!answer.status.ok()) {
     // SQLite has rolled back by itself after some errors.
     if (sqlite3_get_autocommit(connection_.db()) == 0) (void)rollback_.run("rolling back");

@@ -44,6 +44,7 @@ struct WriteAnswer {
   uint64_t evicted = 0;
   bool more_to_evict = false;
   uint64_t wal_bytes = 0;
+  int64_t sync_ns = 0;  // in COMMIT: the log is appended and synced
 };
 
 class SqliteWriter {

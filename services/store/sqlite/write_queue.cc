@@ -244,6 +244,8 @@ void WriteQueue::ended(Job& job) {
 
 void WriteQueue::settle(Window& window, const WriteAnswer& answer) {
   ++stats_.writes;
+  // Also of a sync that failed: a disk that breaks is slow first.
+  if (answer.sync_ns > 0) stats_.sync_time.observe(answer.sync_ns);
   stats_.live = static_cast<size_t>(answer.counts.live);
   stats_.finished = static_cast<size_t>(answer.counts.finished);
   stats_.finished_bytes = static_cast<size_t>(answer.counts.finished_bytes);
