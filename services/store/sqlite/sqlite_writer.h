@@ -87,6 +87,7 @@ class SqliteWriter {
   Statement begin_, commit_, rollback_;
   Statement insert_live_, update_live_, delete_live_, find_live_;
   Statement insert_finished_, delete_finished_, find_finished_, oldest_finished_;
+  Statement delete_oldest_;
   Statement load_counts_, save_counts_, page_count_;
 };
 
