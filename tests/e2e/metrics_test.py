@@ -154,7 +154,8 @@ class Metrics(unittest.TestCase):
     def setUpClass(cls):
         pages = {"/a": b"<a href=x>x</a>", "/b": b"<p>none</p>"}
         cls.web = WebServer(pages).__enter__()
-        cls.daemon = Daemon(pipelines={"busy": BUSY, "fails": FAILS}).__enter__()
+        cls.daemon = Daemon(pipelines={"busy": BUSY, "fails": FAILS},
+                            config="store: { directory: store }\n").__enter__()
 
     @classmethod
     def tearDownClass(cls):
