@@ -26,7 +26,9 @@ void on_batching_loops(Co<absl::Status> (*scenario)()) {
   for (const LoopKind kind : loops_here()) {
     std::unique_ptr<KernelLoop> loop = make_loop(kind);
     EXPECT_EQ(loop->batches_sends(), kind == LoopKind::kIoUring);
-    if (loop->batches_sends()) EXPECT_EQ(loop->run(scenario), absl::OkStatus());
+    if (loop->batches_sends()) {
+      EXPECT_EQ(loop->run(scenario), absl::OkStatus());
+    }
   }
 }
 
