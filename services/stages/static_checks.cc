@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "plugins/abi/fermata_abi.h"
@@ -18,6 +19,12 @@ namespace {
 constexpr char kEntry[] = "fermata_plugin_v1";
 // Flags of the note that a server must understand or refuse (the others may be ignored).
 constexpr uint16_t kMustUnderstand = 0xff00;
+
+// A name that stands in the file: it may be of any length, and of bytes that are no text.
+std::string shown(std::string_view name) {
+  constexpr size_t kMost = 256;
+  return absl::CHexEscape(absl_view(name.substr(0, kMost)));
+}
 
 std::string machine_name(uint16_t machine) {
   switch (machine) {
@@ -96,7 +103,7 @@ absl::Status check_entry(std::string_view file, const ElfImage& image) {
   for (const ElfSymbol& symbol : image.symbols) {
     if (!symbol.defined) continue;
     if (symbol.name == kEntry) return absl::OkStatus();
-    if (exports.size() < kShown) exports.emplace_back(symbol.name.substr(0, 80));
+    if (exports.size() < kShown) exports.push_back(shown(symbol.name.substr(0, 80)));
   }
   return refusal(112, file,
                  absl::StrCat("no symbol ", kEntry, " (exports: ",
@@ -108,20 +115,20 @@ absl::Status check_dependencies(std::string_view file, const ElfImage& image,
                                 std::string_view directory, const LibraryFinder& finder) {
   if (!image.run_path.empty() && image.run_path != "$ORIGIN" && image.run_path != "${ORIGIN}") {
     return refusal(123, file,
-                   absl::StrCat("its run path is ", absl_view(image.run_path),
+                   absl::StrCat("its run path is ", shown(image.run_path),
                                 ", only $ORIGIN may be - whoever writes there would be trusted"));
   }
   for (std::string_view library : image.needed) {
     if (finder.finds(library, "", directory)) continue;
     if (finder.finds(library, image.run_path, directory)) {
       return refusal(142, file,
-                     absl::StrCat("private dependency ", absl_view(library),
+                     absl::StrCat("private dependency ", shown(library),
                                   ": the next version would silently get this one's - link it "
                                   "statically"));
     }
     return refusal(120, file,
-                   absl::StrCat("needs ", absl_view(library), ", not found (run path ",
-                                image.run_path.empty() ? "none" : absl_view(image.run_path),
+                   absl::StrCat("needs ", shown(library), ", not found (run path ",
+                                image.run_path.empty() ? "none" : shown(image.run_path),
                                 "; ld.so.cache searched) - install it or link statically"));
   }
   return absl::OkStatus();
@@ -134,7 +141,7 @@ absl::Status check_libc(std::string_view file, const ElfImage& image, const Host
     if (need.version.substr(0, kPrefix.size()) != kPrefix) continue;
     if (version_numbers(need.version.substr(kPrefix.size())) <= have) continue;
     return refusal(122, file,
-                   absl::StrCat("needs ", absl_view(need.version), ", server has ", host.glibc,
+                   absl::StrCat("needs ", shown(need.version), ", server has ", host.glibc,
                                 " - build it on this system or an older one"));
   }
   return absl::OkStatus();
@@ -158,7 +165,7 @@ absl::Status check_reloadable(std::string_view file, const ElfImage& image, bool
   }
   if (unique > 0) {
     return refusal(140, file,
-                   absl::StrCat(unique, " STB_GNU_UNIQUE symbols (first: ", absl_view(first),
+                   absl::StrCat(unique, " STB_GNU_UNIQUE symbols (first: ", shown(first),
                                 ") would share state between versions - link with the SDK's "
                                 "version script (plugins/sdk/plugin.map)"));
   }

@@ -22,6 +22,7 @@ def _many_descriptors():
     """A thousand clients and their connections need more than the usual soft limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 class Daemon:
@@ -72,9 +73,9 @@ class Daemon:
         return path
 
     def _limits(self):
-        _many_descriptors()
-        if self.descriptors:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+        # A program that sets them, and no code between fork and exec: gRPC's threads may hold its locks there.
+        most = self.descriptors or _many_descriptors()
+        return ["/usr/bin/prlimit", "--nofile=%d:%d" % (most, most)]
 
     def __enter__(self):
         try:
@@ -89,9 +90,8 @@ class Daemon:
 
     def start(self):
         self.process = subprocess.Popen(
-            [built("services/fermatad/fermatad"), "--config", self.config_file],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            preexec_fn=self._limits, env=self.environment)
+            [*self._limits(), built("services/fermatad/fermatad"), "--config", self.config_file],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=self.environment)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         killer = threading.Timer(START_SECONDS, self.process.kill)
