@@ -46,6 +46,7 @@ EpollLoop::~EpollLoop() {
 void EpollLoop::poll_kernel(std::int64_t wait_ns) noexcept {
   epoll_event events[kEventsPerPoll];
   const int count = wait_for_events(events, wait_ns);
+  if (wait_ns != 0) refresh_clock();
   for (int i = 0; i < count; ++i) dispatch(events[i]);
 }
 

@@ -1,7 +1,9 @@
 #include "services/async/kernel_loop.h"
 
+#include <sched.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/time/clock.h"
@@ -13,6 +15,12 @@ namespace {
 // The kernel and the clock are asked after this many steps, or when nothing is ready.
 constexpr std::size_t kStepsPerPoll = 64;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+int usable_cpus() noexcept {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  return ::sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+}
 
 }  // namespace
 
@@ -42,6 +50,7 @@ void KernelLoop::turn() noexcept {
   ++stats_.turns;
   if (thread_ != std::this_thread::get_id()) [[unlikely]] {
     thread_ = std::this_thread::get_id();
+    alone_ = usable_cpus() == 1;
     enter_thread();
   }
   // Waiting comes first: after the steps, the caller must be able to see that its work is done.
@@ -67,17 +76,41 @@ void KernelLoop::poll() noexcept {
     if (table_.waiting() + watching_once_ != 0) poll_kernel(0);
     return;
   }
-  const std::int64_t deadline_ns = next_deadline_ns();
+  if (next_deadline_ns() <= now_ns()) return;
   const std::int64_t before_ns = now_ns();
-  if (deadline_ns <= before_ns) return;
-  if (!posts_.fall_asleep()) return;
-  poll_kernel(deadline_ns == TimerHeap::kNever ? -1 : deadline_ns - before_ns);
-  refresh_clock();
+  const bool slept = !look_before_sleep() && sleep_in_kernel();
+  stats_.wakeups += slept ? 1 : 0;
   stats_.idle_ns += now_ns() - before_ns;
   busy_since_ns_ = now_ns();
-  ++stats_.wakeups;
   run_posted();
   fire_timers(kTurnTimers);
+}
+
+// False: something was posted.
+bool KernelLoop::sleep_in_kernel() noexcept {
+  if (!posts_.fall_asleep()) return false;
+  const std::int64_t deadline_ns = next_deadline_ns();
+  poll_kernel(deadline_ns == TimerHeap::kNever ? -1 : deadline_ns - now_ns());
+  return true;
+}
+
+// True: there is something to do. Otherwise no timer is due yet.
+bool KernelLoop::look_before_sleep() noexcept {
+  const std::int64_t before_ns = now_ns();
+  bool found = false;
+  while (!found && now_ns() < busy_poll_until_ns_) {
+    poll_kernel(0);
+    found = !idle() || posts_.maybe_posted();
+    if (!found) ::sched_yield();
+    refresh_clock();
+    found = found || next_deadline_ns() <= now_ns();
+  }
+  stats_.busy_poll_ns += now_ns() - before_ns;
+  return found;
+}
+
+void KernelLoop::busy_poll(std::int64_t ns) noexcept {
+  if (!alone_) busy_poll_until_ns_ = std::max(busy_poll_until_ns_, now_ns() + ns);
 }
 
 void KernelLoop::add_own_stats(LoopStats& stats) const noexcept {

@@ -29,6 +29,7 @@ class KernelLoop : public MainLoop {
   void unwatch(IoWatch& watch) noexcept final;
   void forget(int fd) noexcept final;
   void clear_news(int fd, IoWatch::Interest interest) noexcept final;
+  void busy_poll(std::int64_t ns) noexcept final;
   void offload(OffloadJob& job) noexcept final;
   bool withdraw(OffloadJob& job) noexcept final;
 
@@ -39,8 +40,8 @@ class KernelLoop : public MainLoop {
 
   // run() is on another thread than before, or for the first time. Nobody waits yet.
   virtual void enter_thread() noexcept {}
-  // Waits for at most `wait_ns` (negative: until something happens; 0: only looks), and hands what
-  // the kernel reports to report() and the like.
+  // Waits for at most `wait_ns` (negative: until something happens; 0: only looks), reads the clock
+  // if it has waited, and hands what the kernel reports to report() and the like.
   virtual void poll_kernel(std::int64_t wait_ns) noexcept = 0;
   // Makes the kernel report `events` of a Descriptor from now on, edge by edge. 0, or an errno.
   virtual int arm(int fd, WatchTable::Entry& entry, std::uint32_t events) noexcept = 0;
@@ -62,6 +63,8 @@ class KernelLoop : public MainLoop {
  private:
   void turn() noexcept final;
   void poll() noexcept;
+  bool look_before_sleep() noexcept;
+  bool sleep_in_kernel() noexcept;
   void add_own_stats(LoopStats& stats) const noexcept final;
   std::int64_t read_clock_ns() noexcept final;
   void wake_from_sleep() noexcept final { wake_fd_.write(); }
@@ -69,6 +72,8 @@ class KernelLoop : public MainLoop {
   std::thread::id thread_;
   std::int64_t busy_since_ns_ = 0;
   std::size_t steps_since_poll_ = 0;
+  std::int64_t busy_poll_until_ns_ = 0;
+  bool alone_ = false;  // on the only CPU: nobody can answer while this loop looks
   std::optional<OffloadPool> pool_;
 };
 

@@ -59,6 +59,7 @@ struct LoopStats {
   std::uint64_t offloads_here = 0;  // of these, run on the loop's thread: no thread could be made
   std::int64_t busy_ns = 0;         // time not spent waiting
   std::int64_t idle_ns = 0;         // time spent waiting
+  std::int64_t busy_poll_ns = 0;    // of it, looking again and again: busy_poll()
   std::size_t live_tasks = 0;       // spawned and not ended
   std::size_t ready = 0;            // waiting to run now
   std::size_t timers = 0;           // armed now
@@ -175,6 +176,11 @@ class Loop {
   virtual bool send_soon(IoWatch& /*watch*/, std::string_view /*bytes*/) noexcept { return false; }
   // Whether it is worth asking.
   bool batches_sends() const noexcept { return batches_sends_; }
+  // Something is expected within `ns`, from somebody who answers at once: until then a loop that
+  // has nothing to do looks again and again instead of sleeping, since to be woken may take longer
+  // than the answer. It costs CPU time, offered to other threads between two looks; a loop that
+  // has one CPU only, for all threads, does not do it.
+  virtual void busy_poll(std::int64_t /*ns*/) noexcept {}
   // The owner of a descriptor that was watched with kEdge is about to close it: who still waits for
   // it is fired with EBADF, and nothing of it is remembered when its number comes again.
   virtual void forget(int /*fd*/) noexcept {}

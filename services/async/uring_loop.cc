@@ -74,6 +74,7 @@ void UringLoop::listen_for_wakes() noexcept {
 
 void UringLoop::poll_kernel(std::int64_t wait_ns) noexcept {
   ring_->wait(wait_ns);
+  if (wait_ns != 0) refresh_clock();
   UringRing::Completion completions[kCompletionsPerPoll];
   const std::size_t count = ring_->take(absl::MakeSpan(completions));
   for (std::size_t i = 0; i < count; ++i) {

@@ -47,6 +47,8 @@ PluginIsolation read_one(YamlReader reader) {
                                                   {"inproc", PlacementChoice::kInproc},
                                                   {"isolated", PlacementChoice::kIsolated}});
   out.hang = reader.duration("hang", out.hang, {absl::Milliseconds(500), absl::Hours(1)});
+  out.busy_poll =
+      reader.duration("busy_poll", out.busy_poll, {absl::ZeroDuration(), absl::Milliseconds(10)});
   if (reader.has("memory")) out.memory = reader.bytes("memory", 0, {16 * kMiB, kMiB << 20});
   if (reader.has("cpu")) {
     out.cpu = reader.duration("cpu", out.cpu, {absl::Seconds(1), absl::Hours(24 * 365)});

@@ -16,7 +16,9 @@ enum class PlacementChoice { kAuto, kInproc, kIsolated };
 
 struct PluginIsolation {
   PlacementChoice placement = PlacementChoice::kAuto;
-  absl::Duration hang = absl::Seconds(5);     // without an answer
+  absl::Duration hang = absl::Seconds(5);  // without an answer
+  absl::Duration busy_poll =
+      absl::Microseconds(100);                // for an answer, before sleeping; zero: never
   uint64_t memory = 0;                        // bytes; 0: no limit
   absl::Duration cpu = absl::ZeroDuration();  // of all its threads; zero: no limit
   int64_t descriptors = 1024;

@@ -108,8 +108,12 @@ void add_loop_metrics(const LoopStats& stats, Families& out) {
   counter("fermata_loop_offloads_total", "Blocking calls handed to threads.", stats.offloads);
   out.counter("fermata_loop_busy_seconds_total", "Time not spent waiting.", labels,
               seconds(stats.busy_ns));
-  out.counter("fermata_loop_idle_seconds_total", "Time spent waiting in the kernel.", labels,
+  out.counter("fermata_loop_idle_seconds_total", "Time spent waiting.", labels,
               seconds(stats.idle_ns));
+  out.counter("fermata_loop_busy_poll_seconds_total",
+              "Of the time spent waiting, that in which the loop looked for the answer of a "
+              "plugin's process instead of sleeping.",
+              labels, seconds(stats.busy_poll_ns));
 }
 
 void add_engine_metrics(const EngineStats& stats, absl::Time now, Families& out) {

@@ -28,6 +28,7 @@ PluginPlacement placement_of(const PluginIsolation& isolation) {
   PluginPlacement out;
   out.placement = placement_of(isolation.placement);
   out.hang = isolation.hang;
+  out.busy_poll = isolation.busy_poll;
   Confinement& confinement = out.confinement;
   confinement.memory_bytes = isolation.memory;
   confinement.cpu_seconds = static_cast<uint64_t>(absl::ToInt64Seconds(isolation.cpu));

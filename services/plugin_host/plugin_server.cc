@@ -88,7 +88,8 @@ PluginServer::PluginServer(Loop& loop, int socket, PluginServerOptions options)
     : loop_(loop),
       options_(std::move(options)),
       context_(loop),
-      channel_(loop, socket, FrameReader::kProcess, uint64_t{1} << 40, *this),
+      channel_(loop, socket, FrameReader::kProcess, uint64_t{1} << 40, *this,
+               options_.busy_poll_ns),
       server_stages_(*this) {
   context_.cancel_grace_ns = options_.cancel_grace_ns;
   context_.chunk_credit = options_.chunk_credit;

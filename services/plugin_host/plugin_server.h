@@ -30,6 +30,7 @@ struct PluginServerOptions {
   std::string plugin_id;
   std::string version;
   int64_t cancel_grace_ns = 5'000'000'000;
+  int64_t busy_poll_ns = 0;  // for the next call, before sleeping (reply_pace.h)
   uint32_t chunk_credit = 16;
   uint64_t payload_max = uint64_t{64} << 20;
   absl::Status confined;  // not OK: nothing is loaded, and the server is told why

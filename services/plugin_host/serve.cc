@@ -36,6 +36,7 @@ int parse(int argc, char** argv, Arguments& out) {
   app.add_option("--id", out.server.plugin_id)->required();
   app.add_option("--version-of-plugin", out.server.version)->required();
   app.add_option("--grace-ns", out.server.cancel_grace_ns);
+  app.add_option("--busy-poll-ns", out.server.busy_poll_ns);
   app.add_option("--credit", out.server.chunk_credit);
   app.add_option("--payload-max", out.server.payload_max);
   app.add_option("--memory", out.confinement.memory_bytes);

@@ -45,6 +45,7 @@ Co<absl::StatusOr<GenerationRef>> PluginHost::isolated_generation(PluginSlot* sl
   options.cancel_grace_ns = context_->cancel_grace_ns;
   options.ping_ns = absl::ToInt64Nanoseconds(options_.placements.of(taken.note).hang) /
                     PluginProcess::kPingsMissedMax;
+  options.busy_poll_ns = absl::ToInt64Nanoseconds(options_.placements.of(taken.note).busy_poll);
   options.chunk_credit = context_->chunk_credit;
   auto plugin = std::make_unique<IsolatedPlugin>(*context_, std::move(options), options_.restart,
                                                  identity.label(), slot->process_stats);

@@ -25,6 +25,9 @@ struct PluginPlacement {
   // How long its process may not answer before it is taken for hung. It is asked five times in
   // that.
   absl::Duration hang = absl::Seconds(5);
+  // How long its process and the server look for each other's answers before they sleep, when the
+  // last ones came at once (isolated/reply_pace.h). Zero: not at all.
+  absl::Duration busy_poll = absl::Microseconds(100);
   Confinement confinement;
 };
 

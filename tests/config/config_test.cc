@@ -222,8 +222,8 @@ plugins:
   state: state
   isolation:
     exif:
-      { placement: isolated, memory: 512MiB, cpu: 1h, deny_syscalls: true, read: [/srv],
-        connect: [443] }
+      { placement: isolated, busy_poll: 0s, memory: 512MiB, cpu: 1h, deny_syscalls: true,
+        read: [/srv], connect: [443] }
     http: { placement: inproc }
     plain:
 )",
@@ -231,6 +231,8 @@ plugins:
   ASSERT_TRUE(config.ok()) << config.status();
   const PluginIsolation& exif = config->plugins.isolation.at("exif");
   EXPECT_EQ(exif.placement, PlacementChoice::kIsolated);
+  EXPECT_EQ(exif.busy_poll, absl::ZeroDuration());
+  EXPECT_EQ(config->plugins.isolation.at("http").busy_poll, absl::Microseconds(100));
   EXPECT_EQ(exif.memory, uint64_t{512} << 20);
   EXPECT_EQ(exif.cpu, absl::Hours(1));
   EXPECT_TRUE(exif.deny_syscalls && exif.limit_files && exif.limit_connect);
@@ -246,7 +248,7 @@ TEST(Config, AnIsolationThatMakesNoSense) {
             0u);
   for (const char* wrong :
        {"read: [relative/path]", "connect: [0]", "connect: [http]", "environment: [LD_PRELOAD]",
-        "environment: ['A=b']", "memory: 1KiB", "read: /srv", "no_such: 1"}) {
+        "environment: ['A=b']", "memory: 1KiB", "read: /srv", "busy_poll: 1s", "no_such: 1"}) {
     const std::string text = std::string("plugins: { isolation: { exif: { ") + wrong + " } } }";
     EXPECT_NE(error(text).find("plugins.isolation.exif"), std::string::npos)
         << wrong << ": " << error(text);

@@ -25,11 +25,12 @@ using ControlBytes = std::array<char, CMSG_SPACE(sizeof(int) * FrameChannel::kDe
 }  // namespace
 
 FrameChannel::FrameChannel(Loop& loop, int socket, FrameReader reader, uint64_t payload_max,
-                           Sink& sink)
+                           Sink& sink, int64_t busy_poll_ns)
     : loop_(loop),
       socket_(socket),
       payload_max_(payload_max),
       sink_(sink),
+      pace_(busy_poll_ns),
       decoder_(reader),
       in_(std::make_unique<char[]>(kBufferBytes)),
       flush_(*this, [](Timer& timer) noexcept { static_cast<Job&>(timer).channel.flush(); }),
@@ -173,6 +174,7 @@ void FrameChannel::flush() noexcept {
     sent_of_first_ = 0;
     out_.pop_front();
   }
+  if (const int64_t look_ns = pace_.sent(loop_.now_ns()); look_ns > 0) loop_.busy_poll(look_ns);
 }
 
 // ---- receiving --------------------------------------------------------------------------------
@@ -213,6 +215,7 @@ bool FrameChannel::receive_once() noexcept {
   if (!take_descriptors(message)) return false;
   const bool filled = static_cast<size_t>(got) == bytes.iov_len;
   in_end_ += static_cast<size_t>(got);
+  pace_.received(loop_.now_ns());
   deliver();
   if (!open_) return false;
   if (filled || message.msg_controllen > 0) return true;  // descriptors end a read early

@@ -23,6 +23,7 @@
 #include "services/async/loop.h"
 #include "services/stages/file_descriptor.h"
 #include "services/stages/isolated/frame.h"
+#include "services/stages/isolated/reply_pace.h"
 
 struct msghdr;
 
@@ -50,8 +51,10 @@ class FrameChannel {
     ~Sink() = default;
   };
 
-  // Takes `socket` over: a non-blocking SOCK_STREAM. `payload_max` bounds what is received.
-  FrameChannel(Loop& loop, int socket, FrameReader reader, uint64_t payload_max, Sink& sink);
+  // Takes `socket` over: a non-blocking SOCK_STREAM. `payload_max` bounds what is received. For
+  // `busy_poll_ns` at most the loop looks for an answer before it sleeps, see ReplyPace.
+  FrameChannel(Loop& loop, int socket, FrameReader reader, uint64_t payload_max, Sink& sink,
+               int64_t busy_poll_ns = 0);
   FrameChannel(const FrameChannel&) = delete;
   FrameChannel& operator=(const FrameChannel&) = delete;
   ~FrameChannel();
@@ -111,6 +114,7 @@ class FrameChannel {
   size_t unsent_ = 0;
   uint32_t sequence_ = 0;
   uint64_t batches_ = 0;
+  ReplyPace pace_;
 
   FrameDecoder decoder_;
   std::unique_ptr<char[]> in_;

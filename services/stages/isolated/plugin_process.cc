@@ -34,6 +34,7 @@ std::vector<std::string> command(const PluginProcessOptions& options) {
       absl::StrCat("--id=", options.plugin_id),
       absl::StrCat("--version-of-plugin=", options.version),
       absl::StrCat("--grace-ns=", options.cancel_grace_ns),
+      absl::StrCat("--busy-poll-ns=", options.busy_poll_ns),
       absl::StrCat("--credit=", options.chunk_credit),
       absl::StrCat("--payload-max=", options.payload_max),
   };
@@ -91,7 +92,8 @@ PluginProcess::PluginProcess(Loop& loop, const PluginProcessOptions& options, Ow
       ping_ns_(options.ping_ns),
       page_(std::move(page)),
       child_(std::move(child)),
-      channel_(loop, socket, FrameReader::kServer, options.payload_max, *this),
+      channel_(loop, socket, FrameReader::kServer, options.payload_max, *this,
+               options.busy_poll_ns),
       stderr_(loop, errors, [this](std::string_view line) { owner_.on_stderr(line); }),
       pidfd_(*this, child_.pidfd()),
       timer_(*this) {

@@ -39,6 +39,7 @@ struct PluginProcessOptions {
   uint64_t payload_max = uint64_t{64} << 20;  // of one input, output or chunk
   int64_t cancel_grace_ns = 5'000'000'000;
   int64_t ping_ns = 1'000'000'000;
+  int64_t busy_poll_ns = 100'000;  // at both ends, see reply_pace.h; 0: neither
   uint32_t chunk_credit = 16;
 };
 

@@ -3,8 +3,8 @@
 //   bazel run --config=release //tests/bench/stages:isolated_call -- sample.so fermata-plugin-host
 //
 // "alone": one call after the other, p50. "in batches of 64": that many at once, time per call,
-// best of several rounds. Exits with 1 when a line with a requirement misses it: on one CPU, since
-// what it takes to wake another one that was idle is the machine's (2 to 32 us a time), and shown.
+// best of several rounds. On one CPU and on all of them, each beside what the machine takes to wake
+// a thread there and back. Exits with 1 when a line with a requirement misses it.
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -79,9 +79,8 @@ Co<double> batched_us(Stages* stages, StageRef stage, std::string input) {
   co_return best;
 }
 
-// One byte there and back between two threads: what the machine takes to wake a sleeper, and so the
-// least that a call of another process can take. Between two CPUs of a virtual machine that were
-// idle it is a matter of the hypervisor.
+// One byte there and back between two threads: what the machine takes to wake two sleepers, and so
+// the least that a call of a process that sleeps can take.
 double bare_us() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
@@ -120,8 +119,7 @@ void use_cpus(bool one) {
   (void)::sched_setaffinity(0, sizeof all, one ? &first : &all);
 }
 
-Co<absl::Status> measure(Loop* loop, const char* sample, const char* program, bool isolated,
-                         bool required) {
+Co<absl::Status> measure(Loop* loop, const char* sample, const char* program, bool isolated) {
   std::string pattern = "/tmp/stage_bench.XXXXXX";
   const std::string root = ::mkdtemp(pattern.data());
   std::filesystem::create_directory(root + "/plugins");
@@ -148,7 +146,7 @@ Co<absl::Status> measure(Loop* loop, const char* sample, const char* program, bo
     const double many = co_await batched_us(&host, *stage, input);
     std::printf("%-20s %8zu bytes   alone p50 %8.2f us   in batches of %d %8.3f us a call", where,
                 size, one, kBatch, many);
-    if (required && size == kSmall) {
+    if (isolated && size == kSmall) {
       const bool kept = one < kAloneMaxUs && many < kBatchedMaxUs;
       std::printf("   required < %.0f and < %.0f: %s", kAloneMaxUs, kBatchedMaxUs,
                   kept ? "kept" : "MISSED");
@@ -180,9 +178,7 @@ int main(int argc, char** argv) {
     }
     fermata::EpollLoop loop;
     fermata::Loop* base = &loop;
-    // What is ours is required; what waking another CPU costs is the machine's.
-    const absl::Status status = loop.run(fermata::measure, base, sample, program, row.isolated,
-                                         /*required=*/row.isolated && row.one_cpu);
+    const absl::Status status = loop.run(fermata::measure, base, sample, program, row.isolated);
     if (!status.ok()) std::printf("%s\n", status.ToString().c_str());
     if (!status.ok()) return 1;
   }
