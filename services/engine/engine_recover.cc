@@ -68,6 +68,7 @@ bool same_stages(const JobRecord& record, const Plan& plan) {
 Co<absl::Status> Engine::recover() {
   const std::string newest = store_.newest_id();
   ids_.start_above(newest);
+  journal_.begin_life(store_.sequence_floor());
   last_of_earlier_life_ = key_of(newest).value_or(-1);
   absl::StatusOr<std::vector<StoredLane>> lanes = co_await store_.lanes();
   if (!lanes.ok()) co_return lanes.status();

@@ -41,17 +41,9 @@ void Journal::created(Job& job) {
   ++stats_.jobs[static_cast<size_t>(job.state)];
 }
 
-int64_t Journal::sequence_of_this_life(int64_t stored) {
-  constexpr int64_t kInAMillisecond = 4096;
-  const int64_t time = absl::ToUnixMillis(clock_.now()) * kInAMillisecond;
-  // A job may leave memory and come back: not below what was told of it before.
-  sequence_of_a_life_ = std::max({sequence_of_a_life_, stored + kInAMillisecond, time});
-  return sequence_of_a_life_;
-}
-
 void Journal::resumed(Job& job, const JobRecord& record, bool of_this_life) {
   created(job);
-  job.sequence = of_this_life ? record.sequence : sequence_of_this_life(record.sequence);
+  job.sequence = of_this_life ? record.sequence : std::max(highest_told_, record.sequence);
   if (planted(PlantedBug::kReuseSequences)) job.sequence = record.sequence;
   job.start_time = record.start_time;
   if (planted(PlantedBug::kLoseStageOutput)) return;
@@ -80,6 +72,8 @@ JobView Journal::as_waiting(JobView stored) {
 void Journal::forgotten(Job& job) {
   FERMATA_CHECK(job.state == JobState::kPending, "a job that goes on was forgotten");
   --stats_.jobs[static_cast<size_t>(job.state)];
+  // It comes back, and not below what was told of it here.
+  highest_told_ = std::max(highest_told_, job.sequence);
   job.log = nullptr;
 }
 

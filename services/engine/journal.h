@@ -27,11 +27,9 @@ class Journal {
   Journal(const Clock& clock, const EngineLimits& limits, EngineStats& stats)
       : clock_(clock), limits_(limits), stats_(stats) {}
 
-  // The sequence of a stored job that this life of the server takes over: above all that readers of
-  // any earlier life have seen, also of lives that wrote nothing. It counts the time, 4096 to a
-  // millisecond, since nothing else is known to have grown; where the clock has not, it goes on by
-  // as much. Below 2^53 until 2039, which JavaScript can hold.
-  int64_t sequence_of_this_life(int64_t stored);
+  // Before any other call: JobStore::sequence_floor(), from which the events of jobs count that
+  // this life takes over. So they are above all that readers in an earlier one have seen.
+  void begin_life(int64_t sequence_floor) { highest_told_ = sequence_floor; }
 
   // A fresh job: its first state, PENDING, is event 1.
   void created(Job& job);
@@ -82,7 +80,8 @@ class Journal {
   const Clock& clock_;
   const EngineLimits& limits_;
   EngineStats& stats_;
-  int64_t sequence_of_a_life_ = 0;  // the highest that was given to a job of an earlier one
+  int64_t highest_told_ =
+      0;  // of jobs of an earlier life: all that was told of them is not above it
   std::shared_ptr<int64_t> readers_ = std::make_shared<int64_t>(0);
 };
 

@@ -131,6 +131,10 @@ class JobStore {
   // No stored id is above it, and new ones must be; "": nothing was ever stored.
   virtual std::string newest_id() const = 0;
 
+  // Above every sequence that the engine gave before this store was opened, told to watchers or
+  // stored, whatever the clock says; see sequence_floor.h.
+  virtual int64_t sequence_floor() const = 0;
+
   // Lets go of its threads and files, after what is under way. Required before the destructor, and
   // nothing but stats() may be called after it.
   //   on cancel    goes on all the same

@@ -42,6 +42,7 @@ class MemoryStore : public JobStore {
   Co<absl::Status> remove(std::string id) override;
   bool keeps(const JobSpec& spec) const override { return false; }
   std::string newest_id() const override { return ""; }
+  int64_t sequence_floor() const override { return 0; }  // it has no jobs of an earlier life
   StoreStats stats() const override;
 
  private:

@@ -41,6 +41,7 @@ class RoutedStore final : public JobStore {
   Co<void> close() override;
   bool keeps(const JobSpec& spec) const override;
   std::string newest_id() const override { return lasting_.newest_id(); }
+  int64_t sequence_floor() const override { return lasting_.sequence_floor(); }
   // Health and sizes on disk are the lasting one's.
   StoreStats stats() const override;
 

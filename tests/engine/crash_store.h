@@ -62,9 +62,11 @@ class CrashStore final : public JobStore {
   Co<absl::Status> remove(std::string id) override { return kept_.remove(std::move(id)); }
   bool keeps(const JobSpec& spec) const override { return true; }
   std::string newest_id() const override { return newest; }
+  int64_t sequence_floor() const override { return floor; }
   StoreStats stats() const override { return kept_.stats(); }
 
   std::string newest;
+  int64_t floor = 0;
 
  private:
   JobStore& kept_;

@@ -196,6 +196,7 @@ Co<absl::Status> expires(Harness* h, CrashStore* store, World* world) {
 TEST(Recovery, DeadlinesGoOnAndWatchersOfAnEarlierLifeGetASnapshot) {
   World world;
   CrashStore first(world.kept), second(world.kept);
+  second.floor = 1'000'000;
   (void)live(world, first, &submit_stuck, 0, &add_pipelines);
   (void)live(world, second, &expires, 0, &add_pipelines);
 }

@@ -73,6 +73,7 @@ class SlowStore final : public JobStore {
   Co<absl::Status> remove(std::string id) override { return inner_.remove(std::move(id)); }
   bool keeps(const JobSpec& spec) const override { return durable || inner_.keeps(spec); }
   std::string newest_id() const override { return inner_.newest_id(); }
+  int64_t sequence_floor() const override { return inner_.sequence_floor(); }
   StoreStats stats() const override { return inner_.stats(); }
 
  private:

@@ -6,12 +6,14 @@
 #include "services/async/sleep.h"
 #include "services/config/str_cat.h"
 #include "services/store/record_codec.h"
+#include "services/store/sequence_floor.h"
 
 namespace fermata::simulation {
 
 std::unique_ptr<LifeStore> ModelDisk::store(SimLoop& loop, const Clock& clock,
                                             const StoreFaults& faults) {
   dead_ = false;
+  sequence_floor_ = next_sequence_floor(sequence_floor_, clock.now());
   auto store = std::make_unique<Store>(*this, loop, clock, faults);
   store_ = store.get();
   return store;

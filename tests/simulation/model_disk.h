@@ -38,6 +38,7 @@ class ModelDisk final : public Disk {
   void write(const Batch& batch);
 
   Batch rows_;  // by job id
+  int64_t sequence_floor_ = 0;
   Store* store_ = nullptr;
   bool dead_ = false;
 };
@@ -72,6 +73,7 @@ class ModelDisk::Store final : public LifeStore {
   Co<absl::StatusOr<DuePage>> due(absl::Time until, DuePlace after, size_t limit) override;
   Co<absl::Status> remove(std::string id) override;
   std::string newest_id() const override;
+  int64_t sequence_floor() const override { return disk_.sequence_floor_; }
   StoreStats stats() const override { return memory_.stats(); }
 
  private:

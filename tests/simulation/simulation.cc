@@ -1,5 +1,6 @@
 #include "tests/simulation/simulation.h"
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
@@ -41,9 +42,19 @@ std::unique_ptr<Disk> make_disk(uint64_t seed, DiskKind kind) {
   return std::make_unique<SqliteDisk>(seed);
 }
 
-// From a crash to the next start: as a rule at once, sometimes later than any deadline.
+// What the clock says of the time from a crash to the next start: as a rule a moment, sometimes
+// more than any deadline, and sometimes it was set back meanwhile.
 absl::Duration draw_pause(std::mt19937_64& random) {
-  return random() % 8 == 0 ? absl::Hours(1) : absl::Milliseconds(1 + random() % 50);
+  switch (random() % 8) {
+    case 0:
+      return absl::Hours(1);
+    case 1:
+      return -absl::Hours(1);
+    case 2:
+      return -absl::Milliseconds(1 + random() % 50);
+    default:
+      return absl::Milliseconds(1 + random() % 50);
+  }
 }
 
 // A result names the runs that it was made of: the last ones, since a stored output is not made
@@ -96,7 +107,7 @@ SimulationResult simulate(uint64_t seed, const StoreFaults& faults, DiskKind kin
     if (!ended.ok()) {
       history.wrong.push_back(str_cat("life ", life, " ended with ", ended.ToString()));
     }
-    start = daemon->now() + draw_pause(random);
+    start = std::max(absl::ZeroDuration(), daemon->now() + draw_pause(random));
     ++result.lives;
   }
   for (const std::string& key : disk->refused) history.jobs[key].may_run_again = true;

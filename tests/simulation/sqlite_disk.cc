@@ -88,6 +88,7 @@ Co<absl::Status> SqliteDisk::Store::open() {
     disk_.disk_.crash_at(disk_.disk_.operations() + disk_.random_() % disk_.die_within_);
     disk_.die_within_ = kNever;
   }
+  disk_.disk_.set_capacity(kRoomy);  // as one makes room before one starts a server again
   absl::StatusOr<std::unique_ptr<SqliteStore>> opened =
       SqliteStore::open(loop_, clock_, disk_.options());
   if (!opened.ok()) co_return opened.status();

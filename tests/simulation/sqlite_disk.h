@@ -71,6 +71,7 @@ class SqliteDisk::Store final : public LifeStore {
   Co<absl::Status> remove(std::string id) override { return inner_->remove(std::move(id)); }
   Co<void> close() override;
   std::string newest_id() const override { return inner_->newest_id(); }
+  int64_t sequence_floor() const override { return inner_->sequence_floor(); }
   StoreStats stats() const override { return inner_->stats(); }
 
  private:

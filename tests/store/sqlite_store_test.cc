@@ -80,6 +80,64 @@ TEST(SqliteStore, OnARealDiskWithItsOwnThreadIsThereAgainAfterItWasClosed) {
   }
 }
 
+// ---- where the events of a life begin to count ------------------------------------------------
+
+int64_t floor_when_opened(FaultDisk& disk, absl::Duration clock_says) {
+  SimLoop loop;
+  LoopClock clock(loop);
+  int64_t floor = 0;
+  const auto open = [](FaultDisk* disk, Clock* clock, absl::Duration start,
+                       int64_t* floor) -> Co<absl::Status> {
+    co_await sleep(start);
+    absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+        SqliteStore::open(Loop::current(), *clock, on_disk(*disk));
+    if (!store.ok()) co_return store.status();
+    *floor = (*store)->sequence_floor();
+    co_await (*store)->close();
+    co_return absl::OkStatus();
+  };
+  const absl::Status status = loop.run(open, &disk, &clock, clock_says, &floor);
+  EXPECT_TRUE(status.ok()) << status;
+  return floor;
+}
+
+TEST(SqliteStore, EachLifeCountsFromAboveTheOnesBeforeThoughTheClockWasSetBack) {
+  FaultDisk disk;
+  int64_t last = 0;
+  for (const absl::Duration clock :
+       {absl::Hours(50), absl::Hours(51), absl::Hours(1), absl::Minutes(1), absl::Hours(80)}) {
+    const int64_t floor = floor_when_opened(disk, clock);
+    EXPECT_GT(floor, last + 1'000'000'000) << clock;
+    EXPECT_LT(floor, int64_t{1} << 53);
+    last = floor;
+    disk.restart(Crash::kPower);
+  }
+}
+
+TEST(SqliteStore, AFileOfTheVersionBeforeIsTakenOver) {
+  FaultDisk disk;
+  ASSERT_TRUE(play_on(on_disk(disk), &fill).ok());
+  {
+    const auto connection = Connection::open({"disk/jobs.db", disk.vfs(), true});
+    ASSERT_TRUE(connection.ok()) << connection.status();
+    ASSERT_TRUE(sqlite_run(connection->db(),
+                           "ALTER TABLE counts DROP COLUMN sequence_floor;PRAGMA user_version=1")
+                    .ok());
+  }
+  EXPECT_GT(floor_when_opened(disk, absl::ZeroDuration()), 0);
+  const absl::Status status = play_on(on_disk(disk), &is_filled);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(SqliteStore, AFullDiskIsOpened) {
+  FaultDisk disk;
+  ASSERT_TRUE(play_on(on_disk(disk), &fill).ok());
+  disk.set_capacity(disk.bytes());
+  EXPECT_GT(floor_when_opened(disk, absl::ZeroDuration()), 0);
+  const absl::Status status = play_on(on_disk(disk), &is_filled);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST(SqliteStore, ASecondOwnerOfTheDirectoryIsRefused) {
   const Folder folder;
   SqliteOptions options;

@@ -29,7 +29,8 @@ CREATE TABLE counts(
   one INTEGER PRIMARY KEY CHECK (one = 1), live INTEGER NOT NULL, finished INTEGER NOT NULL,
   finished_bytes INTEGER NOT NULL, finish INTEGER NOT NULL, last_id INTEGER NOT NULL);
 INSERT INTO counts VALUES(1, 0, 0, 0, 0, 0);
-)"};
+)",
+    "ALTER TABLE counts ADD COLUMN sequence_floor INTEGER NOT NULL DEFAULT 0;"};
 
 absl::StatusOr<int64_t> pragma(sqlite3* db, const char* sql) {
   Statement read(db, sql);

@@ -3,7 +3,8 @@
 //   live      unfinished jobs by key: a table of its own, so that recovery and refills read
 //             nothing else
 //   finished  by key for lists, `finish` in the order in which they ended for retention
-//   counts    one row: what the tables hold, written with every commit; so opening counts nothing
+//   counts    one row: what the tables hold, written with every commit, so opening counts nothing;
+//             and where this life's event sequences begin, written when it opens
 //
 // Random keys in an index are what costs, so there are none but the hashes of request ids, and
 // those only for jobs that have one. `user_version` is the schema's version: migrate() brings an
@@ -17,7 +18,7 @@
 
 namespace fermata {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // FAILED_PRECONDITION: another program's file, or a newer server's.
 absl::Status migrate(sqlite3* db);

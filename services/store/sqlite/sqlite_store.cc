@@ -74,7 +74,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::open(Loop& loop, const
   connection.writes = true;
   connection.bytes_max = options.bytes_max;
   absl::StatusOr<std::unique_ptr<SqliteWriter>> writer =
-      SqliteWriter::open(connection, options.retention);
+      SqliteWriter::open(connection, options.retention, clock.now());
   if (!writer.ok()) return writer.status();
   if (directory.has_value()) {
     absl::Status made = directory->made();

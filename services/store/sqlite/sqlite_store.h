@@ -63,6 +63,7 @@ class SqliteStore final : public JobStore {
   bool keeps(const JobSpec& spec) const override { return true; }
   // As it was when the store was opened.
   std::string newest_id() const override { return newest_id_; }
+  int64_t sequence_floor() const override { return writer_->sequence_floor(); }
   StoreStats stats() const override;
 
  private:

@@ -9,6 +9,7 @@
 #include "services/config/str_cat.h"
 #include "services/metrics/stopwatch.h"
 #include "services/store/record_codec.h"
+#include "services/store/sequence_floor.h"
 #include "services/store/sqlite/request_hash.h"
 #include "services/store/sqlite/schema.h"
 
@@ -92,7 +93,8 @@ int SqliteWriter::saw_wal(void* self, sqlite3*, const char*, int pages) {
 }
 
 absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(const ConnectionOptions& options,
-                                                                 const Retention& retention) {
+                                                                 const Retention& retention,
+                                                                 absl::Time now) {
   absl::StatusOr<Connection> connection = Connection::open(options);
   if (!connection.ok()) return connection.status();
   absl::Status status = migrate(connection->db());
@@ -107,6 +109,7 @@ absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(const Connectio
     if (!status.ok()) return status;
   }
   status = writer->load_counts();
+  if (status.ok()) status = writer->begin_life(now);
   if (status.ok()) status = writer->checkpoint();
   if (!status.ok()) return status;
   return writer;
@@ -123,6 +126,26 @@ absl::Status SqliteWriter::load_counts() {
   counts_.finished_bytes = load_counts_.number(2);
   counts_.finish = load_counts_.number(3);
   counts_.last_key = load_counts_.number(4);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteWriter::begin_life(absl::Time now) {
+  Statement load(connection_.db(), "SELECT sequence_floor FROM counts");
+  absl::Status status = load.status();
+  if (!status.ok()) return status;
+  {
+    const StatementRows rows(load);
+    status = sqlite_status(connection_.db(), load.step(), "reading where the last life began");
+    if (!status.ok()) return status;
+    sequence_floor_ = next_sequence_floor(load.number(0), now);
+  }
+  Statement save(connection_.db(), "UPDATE counts SET sequence_floor=?");
+  status = save.status();
+  if (!status.ok()) return status;
+  save.bind(1, sequence_floor_);
+  // A full disk is no reason not to start. Then the next life may begin where this one did, unless
+  // the clock has gone on.
+  (void)save.run("noting where this life begins");
   return absl::OkStatus();
 }
 

@@ -49,15 +49,18 @@ struct WriteAnswer {
 
 class SqliteWriter {
  public:
-  // Creates or migrates the file.
+  // Creates or migrates the file, and notes in it that a life of the server begins.
   static absl::StatusOr<std::unique_ptr<SqliteWriter>> open(const ConnectionOptions& options,
-                                                            const Retention& retention);
+                                                            const Retention& retention,
+                                                            absl::Time now);
 
   WriteAnswer write(const WriteRequest& request);
   // Moves what the WAL holds into the file, so that the WAL begins anew.
   absl::Status checkpoint();
 
   const StoreCounts& counts() const { return counts_; }
+  // Of this life. Does not change: any thread.
+  int64_t sequence_floor() const { return sequence_floor_; }
   uint64_t wal_bytes() const { return wal_bytes_; }
   // As of the last checkpoint.
   uint64_t file_bytes() const { return file_bytes_; }
@@ -66,6 +69,7 @@ class SqliteWriter {
   SqliteWriter(Connection connection, const Retention& retention);
 
   absl::Status load_counts();
+  absl::Status begin_life(absl::Time now);
   absl::Status apply(const WriteRequest& request, WriteAnswer& answer);
   absl::Status put(const JobRecord& record);
   absl::Status put_live(JobKey key, const JobRecord& record);
@@ -82,6 +86,7 @@ class SqliteWriter {
   Connection connection_;
   const Retention retention_;
   StoreCounts counts_;
+  int64_t sequence_floor_ = 0;
   uint64_t wal_bytes_ = 0;
   uint64_t file_bytes_ = 0;
   Statement begin_, commit_, rollback_;
