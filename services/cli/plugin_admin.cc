@@ -6,8 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -18,9 +16,11 @@
 #include "services/cli/table.h"
 #include "services/cli/text.h"
 #include "services/config/config.h"
+#include "services/config/private_file.h"
 #include "services/config/sha256.h"
 #include "services/stages/file_descriptor.h"
 #include "services/stages/plugins_lock.h"
+#include "services/stages/private_copy.h"
 
 namespace fermata::cli {
 namespace {
@@ -116,16 +116,13 @@ absl::Status complete(PluginAdminOptions& options) {
 
 // Into plugins.lock, which the server does not write, and off the list that it keeps.
 ExitCode allow(const PluginAdminOptions& options) {
-  std::ifstream in(options.argument, std::ios::binary);
-  if (!in.good()) {
-    return complain(absl::InvalidArgumentError(
-        cat("cannot read ", options.argument, ": ", std::strerror(errno))));
-  }
-  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const std::string sha256 = sha256_hex(bytes);
+  const absl::StatusOr<std::string> bytes =
+      read_private_file(options.argument, FilePrivacy::kAny, kMaxPluginBytes);
+  if (!bytes.ok()) return complain(absl::InvalidArgumentError(bytes.status().message()));
+  const std::string sha256 = sha256_hex(*bytes);
   Output out(Terminal{.fd = 1});
   if (!options.lock.empty()) {
-    absl::StatusOr<std::string> added = allow_in_lock(options.lock, options.argument, bytes);
+    absl::StatusOr<std::string> added = allow_in_lock(options.lock, options.argument, *bytes);
     if (!added.ok()) return complain(added.status());
     out.write_line(printable(*added));
   }

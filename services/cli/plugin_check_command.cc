@@ -39,14 +39,18 @@ size_t count(const std::vector<Verdict>& verdicts, Outcome outcome) {
   return found;
 }
 
+std::string head_of(const kit::Check& check) {
+  return cat("{\"number\":", check.number, ",\"id\":\"", check.id, "\",\"kind\":\"",
+             std::string(1, check.kind), "\"");
+}
+
 std::string as_json(const std::string& file, const std::vector<Verdict>& verdicts) {
   std::vector<std::string> checks;
   for (const Verdict& verdict : verdicts) {
     std::string outcome(kit::outcome_name(verdict.result.outcome));
     if (outcome == "FAIL") outcome = "fail";
-    checks.push_back(cat("{\"number\":", verdict.check->number, ",\"id\":\"", verdict.check->id,
-                         "\",\"kind\":\"", std::string(1, verdict.check->kind), "\",\"verdict\":\"",
-                         outcome, "\",\"why\":", json_quote(verdict.result.why), "}"));
+    checks.push_back(cat(head_of(*verdict.check), ",\"verdict\":\"", outcome,
+                         "\",\"why\":", json_quote(verdict.result.why), "}"));
   }
   return cat("{\"file\":", json_quote(file), ",\"failed\":", count(verdicts, Outcome::kFail),
              ",\"warned\":", count(verdicts, Outcome::kWarn), ",\"checks\":[",
@@ -71,8 +75,16 @@ ExitCode print_table(const std::vector<Verdict>& verdicts, ExitCode code) {
   return end_with(code, out);
 }
 
-ExitCode list_checks() {
+ExitCode list_checks(bool json) {
   Output out(Terminal{.fd = 1});
+  if (json) {
+    std::vector<std::string> checks;
+    for (const kit::Check& check : kit::all_checks()) {
+      checks.push_back(cat(head_of(check), ",\"asks\":", json_quote(check.asks), "}"));
+    }
+    out.write_line(cat("{\"checks\":[", absl::StrJoin(checks, ","), "]}"));
+    return end_with(ExitCode::kOk, out);
+  }
   for (const kit::Check& check : kit::all_checks()) {
     out.write_line(
         cat(check.number, "\t", check.id, "\t", std::string(1, check.kind), "\t", check.asks));
@@ -94,7 +106,7 @@ ExitCode plugin_check(int argc, char** argv) {
   std::string fuzz, timeout;
   CLI::App app("runs the conformance checks on a plugin file", "fermata plugin check");
   app.add_option("file", options.file, "the plugin")->type_name("FILE.so");
-  app.add_flag("--list", list, "the checks, and nothing else");
+  app.add_flag("--list", list, "what the checks are, and nothing else");
   app.add_flag("--json", json, "one JSON document");
   app.add_flag("--strict", strict, "exit code 2 when there are warnings");
   app.add_option("--include", options.include, "only checks whose id matches")->type_name("REGEX");
@@ -111,9 +123,10 @@ ExitCode plugin_check(int argc, char** argv) {
   app.add_option("--timeout", timeout, "the longest that one check may take; 30s")
       ->type_name("DURATION");
   if (const auto ended = parse_words(app, argc, argv)) return *ended;
-  if (list) return list_checks();
+  if (list) return list_checks(json);
   if (options.file.empty()) {
-    return complain(absl::InvalidArgumentError("plugin check: which file?"), ExitCode::kUsage);
+    return complain(absl::InvalidArgumentError("file is required\nSee fermata plugin check --help"),
+                    ExitCode::kUsage);
   }
   for (const auto& [text, field] :
        {std::pair{&fuzz, &options.fuzz}, std::pair{&timeout, &options.timeout}}) {

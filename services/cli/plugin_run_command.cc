@@ -1,11 +1,9 @@
 // fermata plugin run FILE.so STAGE, fermata plugin bench FILE.so STAGE
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "services/cli/job_request.h"
 #include "services/cli/plugin_group.h"
 #include "services/cli/plugin_words.h"
 #include "services/config/duration.h"
@@ -13,18 +11,6 @@
 
 namespace fermata::cli {
 namespace {
-
-std::string all_of(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-// "-" is stdin, everything else a file.
-std::optional<std::string> read_input(const std::string& source) {
-  if (source == "-") return all_of(std::cin);
-  std::ifstream in(source, std::ios::binary);
-  if (!in.good()) return std::nullopt;
-  return all_of(in);
-}
 
 void add_stage(CLI::App& app, kit::RunOptions* options, std::string* input) {
   app.add_option("file", options->file, "the plugin")->required()->type_name("FILE.so");
@@ -36,10 +22,8 @@ void add_stage(CLI::App& app, kit::RunOptions* options, std::string* input) {
 
 std::optional<ExitCode> take_input(kit::RunOptions* options, const std::string& source) {
   if (source.empty()) return std::nullopt;
-  std::optional<std::string> text = read_input(source);
-  if (!text) {
-    return complain(absl::NotFoundError(cat(source, ": cannot be read")), ExitCode::kUsage);
-  }
+  absl::StatusOr<std::string> text = read_file(source);
+  if (!text.ok()) return complain(text.status(), ExitCode::kUsage);
   options->input = *std::move(text);
   return std::nullopt;
 }

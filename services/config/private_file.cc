@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "services/config/bytes.h"
@@ -23,6 +25,7 @@ struct File {
 };
 
 absl::Status check_mode(const std::string& path, mode_t mode, FilePrivacy privacy) {
+  if (privacy == FilePrivacy::kAny) return absl::OkStatus();
   const mode_t forbidden = privacy == FilePrivacy::kSecret ? S_IWGRP | S_IRWXO : S_IWGRP | S_IWOTH;
   if ((mode & forbidden) == 0) return absl::OkStatus();
   return absl::PermissionDeniedError(
@@ -31,6 +34,11 @@ absl::Status check_mode(const std::string& path, mode_t mode, FilePrivacy privac
                                               : "only its owner can write",
               ", got mode 0", (mode >> 6) & 7, (mode >> 3) & 7, mode & 7,
               privacy == FilePrivacy::kSecret ? "; chmod 0400 or 0440 it" : "; chmod 0644 it"));
+}
+
+absl::Status too_long(const std::string& path, size_t limit) {
+  return absl::InvalidArgumentError(
+      str_cat(path, ": expected at most ", format_bytes(limit), ", got more"));
 }
 
 }  // namespace
@@ -51,9 +59,11 @@ absl::StatusOr<std::string> read_private_file(const std::string& path, FilePriva
   }
   absl::Status mode = check_mode(path, found.st_mode, privacy);
   if (!mode.ok()) return mode;
-  std::string text(limit + 1, '\0');
+  if (static_cast<uint64_t>(found.st_size) > limit) return too_long(path, limit);
+  std::string text(static_cast<size_t>(found.st_size) + 1, '\0');
   size_t size = 0;
-  while (size < text.size()) {
+  while (size <= limit) {
+    if (size == text.size()) text.resize(std::min(2 * size, limit + 1));  // it grows
     const ssize_t got = ::read(file.fd, text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
@@ -63,10 +73,7 @@ absl::StatusOr<std::string> read_private_file(const std::string& path, FilePriva
     if (got == 0) break;
     size += static_cast<size_t>(got);
   }
-  if (size > limit) {
-    return absl::InvalidArgumentError(
-        str_cat(path, ": expected at most ", format_bytes(limit), ", got more"));
-  }
+  if (size > limit) return too_long(path, limit);
   text.resize(size);
   return text;
 }

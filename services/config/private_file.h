@@ -1,9 +1,11 @@
 #pragma once
 
-// Reads small files that hold secrets, or that decide who may do what: keys, tokens, passwords.
+// Reads files that hold secrets, or that decide who may do what: keys, tokens, passwords; and files
+// that somebody else gave us.
 //
-// Such a file must be a regular file of bounded size that strangers cannot touch. Errors name the
-// file and the reason, never its content. Blocking, for the time of a local read; any thread.
+// Such a file must be a regular file of bounded size: a FIFO would hold us up, a device never ends.
+// Errors name the file and the reason, never its content. Blocking, for the time of a local read;
+// any thread.
 
 #include <cstddef>
 #include <string>
@@ -15,6 +17,7 @@ namespace fermata {
 enum class FilePrivacy {
   kSecret,   // others may not read it, nobody but the owner may write it
   kTrusted,  // anybody may read it, nobody but the owner may write it
+  kAny,      // whoever may: what is in it is judged, not believed
 };
 
 inline constexpr size_t kMaxPrivateFile = size_t{1} << 20;

@@ -84,6 +84,11 @@ absl::StatusOr<std::vector<Verdict>> run_checks(const CheckOptions& options) {
     return absl::InvalidArgumentError(
         str_cat("'", pattern->pattern(), "' is not a regular expression: ", pattern->error()));
   }
+  if (!options.target_glibc.empty() &&
+      !re2::RE2::FullMatch(options.target_glibc, "\\d+(\\.\\d+)+")) {
+    return absl::InvalidArgumentError(
+        str_cat("expected a version of glibc such as 2.31, got '", options.target_glibc, "'"));
+  }
   absl::StatusOr<std::unique_ptr<Subject>> subject = Subject::read(options);
   if (!subject.ok()) return absl::InvalidArgumentError(subject.status().message());
   std::vector<Verdict> verdicts;
@@ -104,6 +109,12 @@ absl::StatusOr<std::vector<Verdict>> run_checks(const CheckOptions& options) {
     const bool needed = check.number <= 3 || check.number == 8 || check.number == 11;
     if (needed && result.outcome == Outcome::kFail) runnable = false;
     verdicts.push_back({&check, std::move(result)});
+  }
+  if (verdicts.empty()) {
+    return absl::InvalidArgumentError(
+        str_cat("no check matches '", options.include, "'",
+                options.exclude.empty() ? "" : str_cat(" and not '", options.exclude, "'"),
+                " - --list names them"));
   }
   return verdicts;
 }

@@ -20,6 +20,12 @@ std::string answer_of(const LabCall& call) {
   return str_cat(call.status, " ", call.has_output ? call.output : std::string("null"));
 }
 
+// How a limit on calls at once answers, or a server that is asked a thousand times: that is no
+// mix-up.
+bool says_later(const LabCall& call) {
+  return call.status == FERMATA_E_UNAVAILABLE || call.status == FERMATA_E_TRANSIENT;
+}
+
 int64_t now_ms() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
@@ -88,6 +94,7 @@ Result check_backpressure(Subject& subject) {
 
 Result check_concurrency(Subject& subject) {
   constexpr int kCalls = 1000;
+  int told_later = 0;
   const absl::StatusOr<const fermata_plugin*> plugin = subject.plugin();
   if (!plugin.ok()) return fail(std::string(plugin.status().message()));
   for (uint32_t i = 0; i < (*plugin)->n_stages; ++i) {
@@ -122,19 +129,23 @@ Result check_concurrency(Subject& subject) {
       return fail(str_cat(view_of(stage.name), ", ", kCalls,
                           " calls at once: ", host.violations().front().what));
     }
+    int later = 0;
     for (const auto& [call, sample] : calls) {
       const std::set<std::string>& expected = alone[sample->name];
       if (expected.size() != 1 || expected.count(answer_of(*call)) != 0) continue;
+      if (says_later(*call) && ++later < kCalls) continue;
       return fail(str_cat(view_of(stage.name), ", sample ", sample->name, ": among ", kCalls,
                           " calls at once it answered ", short_text(answer_of(*call)), ", alone ",
                           short_text(*expected.begin()), " - keep a call's state in *state"));
     }
+    told_later += later;
     if (host.live_buffers() > 0) {
       return fail(str_cat(view_of(stage.name), ": ", host.live_buffers(), " buffers left after ",
                           kCalls, " calls"));
     }
   }
-  return pass(str_cat(kCalls, " calls at once, each answered as when alone"));
+  return pass(str_cat(kCalls, " calls at once, each answered as when alone",
+                      told_later == 0 ? "" : str_cat(", or told to try again (", told_later, ")")));
 }
 
 Result check_metrics_hygiene(Subject& subject) {

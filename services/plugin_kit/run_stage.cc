@@ -11,6 +11,7 @@
 
 #include "services/async/async.h"
 #include "services/config/str_cat.h"
+#include "services/plugin_kit/subject.h"
 #include "services/stages/host_table.h"
 #include "services/stages/plugin_host.h"
 #include "services/stages/plugin_library.h"
@@ -55,6 +56,8 @@ using Body = Co<absl::Status> (*)(PluginHost& host, StageRef stage, void* data);
 
 // The plugin in a host on `loop`, the stage resolved, the body run, everything closed.
 Co<absl::Status> with_stage(const RunOptions* options, Loop* loop, Body body, void* data) {
+  // The dynamic loader would wait for the other end of a FIFO.
+  if (absl::Status status = read_file(options->file).status(); !status.ok()) co_return status;
   const std::string path = std::filesystem::absolute(options->file).string();
   absl::StatusOr<std::unique_ptr<PluginLibrary>> library = PluginLibrary::open(path);
   if (!library.ok()) co_return library.status();

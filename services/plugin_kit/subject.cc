@@ -2,27 +2,25 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/config/private_file.h"
 #include "services/config/str_cat.h"
 #include "services/plugin_kit/lab_host.h"
 #include "services/stages/input_check.h"
 #include "services/stages/loaded_plugin.h"
+#include "services/stages/private_copy.h"
 
 namespace fermata::kit {
 
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in.good()) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+absl::StatusOr<std::string> read_file(const std::string& path) {
+  return read_private_file(path, FilePrivacy::kAny, kMaxPluginBytes);
 }
 
 absl::StatusOr<std::unique_ptr<Subject>> Subject::read(CheckOptions options) {
-  std::optional<std::string> bytes = read_file(options.file);
-  if (!bytes) return absl::NotFoundError(str_cat(options.file, ": cannot be read"));
+  absl::StatusOr<std::string> bytes = read_file(options.file);
+  if (!bytes.ok()) return bytes.status();
   auto subject = std::unique_ptr<Subject>(new Subject(std::move(options)));
   subject->bytes_ = *std::move(bytes);
   subject->image_ = ElfImage::parse(subject->bytes_);
@@ -116,12 +114,13 @@ std::vector<Sample> Subject::samples(const fermata_stage& stage) const {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(testdata(stage, ""), ignored)) {
     if (entry.path().extension() != ".in") continue;
-    std::optional<std::string> input = read_file(entry.path().string());
-    if (!input) continue;
+    absl::StatusOr<std::string> input = read_file(entry.path().string());
+    if (!input.ok()) continue;
     std::filesystem::path out = entry.path();
     out.replace_extension(".out");
-    samples.push_back(
-        {entry.path().stem().string(), filled(*std::move(input)), read_file(out.string())});
+    Sample& sample = samples.emplace_back(entry.path().stem().string(), filled(*std::move(input)));
+    absl::StatusOr<std::string> expected = read_file(out.string());
+    if (expected.ok()) sample.expected = *std::move(expected);
   }
   std::sort(samples.begin(), samples.end(),
             [](const Sample& a, const Sample& b) { return a.name < b.name; });

@@ -31,7 +31,7 @@ struct Sample {
 
 class Subject {
  public:
-  // NotFound when the file cannot be read.
+  // An error when the file cannot be read, is no regular file, or is larger than any plugin.
   static absl::StatusOr<std::unique_ptr<Subject>> read(CheckOptions options);
 
   const CheckOptions& options() const { return options_; }
@@ -70,7 +70,8 @@ class Subject {
   const fermata_plugin* plugin_ = nullptr;
 };
 
-std::optional<std::string> read_file(const std::string& path);
+// Whole. What it says on error begins with the path.
+absl::StatusOr<std::string> read_file(const std::string& path);
 // A value that the schema accepts, as far as types, required members, bounds and enumerations say;
 // "null" when it accepts anything.
 std::string sample_of_schema(std::string_view schema);

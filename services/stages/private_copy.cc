@@ -25,10 +25,6 @@
 namespace fermata {
 namespace {
 
-// A plugin with all its debug information stays far below it; a wrong file is not read into memory
-// whole.
-constexpr off_t kMaxFileBytes = off_t{1} << 30;
-
 std::string user_name(uid_t uid) {
   std::array<char, 4096> space;
   passwd entry;
@@ -185,10 +181,10 @@ absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::st
                    absl::StrCat("has ", info.st_nlink,
                                 " names (hard links), so it may be written by another - copy it"));
   }
-  if (info.st_size > kMaxFileBytes) {
+  if (static_cast<uint64_t>(info.st_size) > kMaxPluginBytes) {
     return refusal(
         100, file,
-        absl::StrCat("has ", info.st_size, " bytes, at most ", kMaxFileBytes, " are read"));
+        absl::StrCat("has ", info.st_size, " bytes, at most ", kMaxPluginBytes, " are read"));
   }
   absl::StatusOr<std::string> bytes = read_all(in.get(), info.st_size);
   if (!bytes.ok())

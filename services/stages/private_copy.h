@@ -8,6 +8,7 @@
 #ifndef SERVICES_STAGES_PRIVATE_COPY_H_
 #define SERVICES_STAGES_PRIVATE_COPY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,10 @@
 #include "absl/status/statusor.h"
 
 namespace fermata {
+
+// A plugin with all its debug information stays far below it; a wrong file is not read into memory
+// whole.
+inline constexpr size_t kMaxPluginBytes = size_t{1} << 30;
 
 struct PrivateCopy {
   std::string path;    // <private_dir>/<sha256>.so
@@ -33,8 +38,8 @@ absl::Status check_plugin_folder(const std::string& folder);
 // The same for one file outside of it that decides what is loaded: plugins.lock.
 absl::Status check_trusted_file(const std::string& path);
 
-// PLG-100: cannot be read; PLG-130: may be written by others, is a symbolic link, or has a second
-// name by which it may be written.
+// PLG-100: cannot be read, or is larger than kMaxPluginBytes; PLG-130: may be written by others, is
+// a symbolic link, or has a second name by which it may be written.
 absl::StatusOr<PrivateCopy> copy_plugin(const std::string& folder, const std::string& file,
                                         const std::string& private_dir);
 

@@ -4,8 +4,10 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -272,6 +274,38 @@ class Local(unittest.TestCase):
                         "time/delay", "-i", '{"for":"1ms"}'], check=True, capture_output=True,
                        env={**os.environ, "TMPDIR": empty})
         self.assertEqual(os.listdir(empty), [])
+
+
+class PluginFiles(unittest.TestCase):
+    """The commands on plugin files, given what is none."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def plugin(self, *command):
+        return subprocess.run([built(FERMATA), "plugin", *command], capture_output=True, encoding="utf-8",
+                              stdin=subprocess.DEVNULL, timeout=20, check=False)
+
+    def test_what_is_no_file_is_refused_at_once(self):
+        fifo = os.path.join(self.folder, "fifo.so")
+        os.mkfifo(fifo)
+        huge = os.path.join(self.folder, "huge.so")
+        with open(huge, "wb") as file:
+            file.truncate(200 << 30)
+        lock = os.path.join(self.folder, "lock")
+        for path in (fifo, huge, self.folder, "/dev/zero"):
+            for command in (["check", path], ["inspect", path], ["allow", path, "--lock", lock]):
+                done = self.plugin(*command)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), (command, done.stderr))
+                self.assertIn(f"{path}: expected ", done.stderr)
+            self.assertEqual(self.plugin("run", path, "upper").returncode, 1, path)
+        self.assertFalse(os.path.exists(lock))
+
+    def test_the_list_of_checks_is_json_when_asked_for(self):
+        checks = json.loads(self.plugin("check", "--list", "--json").stdout)["checks"]
+        self.assertEqual(checks[0]["id"], "elf-valid")
+        self.assertEqual(len(checks), len(self.plugin("check", "--list").stdout.splitlines()))
 
 
 class FullDisk(unittest.TestCase):

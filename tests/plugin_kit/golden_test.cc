@@ -1,9 +1,14 @@
 // Each check of the kit finds what it is for: a plugin with that one thing wrong, and its words.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "services/plugin_kit/subject.h"
 #include "tests/plugin_kit/kit_testing.h"
 
@@ -124,6 +129,45 @@ TEST(Golden, AFileCutShortIsNoPlugin) {
   const std::string whole = *read_file(bad("good"));
   const std::string cut = scratch("cut.so", std::string_view(whole).substr(0, whole.size() / 2));
   EXPECT_EQ(one_check(options_for(cut), "elf-valid").substr(0, 26), "FAIL elf-valid: cut short ");
+}
+
+TEST(Golden, ALimitOnCallsAtOnceIsNoMixUp) {
+  EXPECT_EQ(one_check(options_for(bad("limited")), "concurrency"),
+            "pass concurrency: 1000 calls at once, each answered as when alone, or told to try "
+            "again (990)");
+}
+
+TEST(Golden, WhatIsNoFileIsRefusedUnread) {
+  const std::string fifo = scratch("fifo.so", "");
+  ASSERT_EQ(::unlink(fifo.c_str()), 0);
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::string huge = scratch("huge.so", "");
+  ASSERT_EQ(::truncate(huge.c_str(), int64_t{200} << 30), 0);
+  for (const auto& [path, why] : {std::pair{fifo, "got something else"},
+                                  {testing::TempDir(), "got something else"},
+                                  {std::string("/dev/zero"), "got something else"},
+                                  {huge, "expected at most 1GiB, got more"}}) {
+    const absl::Status status = run_checks(options_for(path)).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << path << ": " << status;
+    EXPECT_TRUE(absl::EndsWith(status.message(), why)) << status;
+  }
+}
+
+TEST(Golden, AFilterThatLeavesNothingIsNoPass) {
+  CheckOptions options = options_for(bad("good"));
+  options.include = "hapy";
+  EXPECT_EQ(run_checks(options).status().message(), "no check matches 'hapy' - --list names them");
+  options.include = "happy";
+  options.exclude = "path";
+  EXPECT_EQ(run_checks(options).status().message(),
+            "no check matches 'happy' and not 'path' - --list names them");
+}
+
+TEST(Golden, ATargetThatIsNoVersionIsNoTarget) {
+  CheckOptions options = options_for(bad("good"));
+  options.target_glibc = "bookworm";
+  EXPECT_EQ(run_checks(options).status().message(),
+            "expected a version of glibc such as 2.31, got 'bookworm'");
 }
 
 TEST(Golden, ALibcFloorAboveTheTargetFails) {

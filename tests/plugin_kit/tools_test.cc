@@ -60,7 +60,9 @@ TEST(RunStage, SaysWhatIsWrongWithTheStageOrTheFile) {
   options.file = "tests/stages/bad/refuses_host.so";
   EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kFailedPrecondition);
   options.file = "tests/no/such.so";
-  EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kNotFound);
+  options.file = testing::TempDir();
+  EXPECT_EQ(run_stage(options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(BenchStage, CountsCalls) {
