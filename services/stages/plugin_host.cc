@@ -31,13 +31,17 @@ PluginHost::~PluginHost() {
 // ---- names ------------------------------------------------------------------------------------
 
 void PluginHost::name_routes() {
-  by_use_.clear();
+  const auto before = std::exchange(by_use_, {});
   for (const auto& [id, slot] : slots_) {
     for (const auto& [stage, route] : slot->routes()) {
       by_use_.emplace(absl::StrCat(id, "/", stage), route);
-      // Two ids may end in the same short name: then neither may be called by it.
-      auto [entry, fresh] = by_use_.emplace(absl::StrCat(slot->short_name(), "/", stage), route);
-      if (!fresh && entry->second != route) entry->second = nullptr;
+      // Two ids may end in the same short name: then neither may be called by it. But what jobs
+      // call already is not taken away by what comes later.
+      const auto [entry, fresh] =
+          by_use_.emplace(absl::StrCat(slot->short_name(), "/", stage), route);
+      if (fresh || entry->second == route) continue;
+      const auto had = before.find(entry->first);
+      entry->second = started_ && had != before.end() ? had->second : nullptr;
     }
   }
   if (options_.changed) options_.changed();

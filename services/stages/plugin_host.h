@@ -101,8 +101,9 @@ struct FileReport {
   absl::Status status;  // "PLG-nnn ..." when it was refused
   std::string id;       // as far as they are known
   std::string label;
-  std::string before;  // what it replaced; empty: nothing
-  bool fresh = false;  // false: its bytes were active already
+  std::string before;                                // what it replaced; empty: nothing
+  bool fresh = false;                                // false: its bytes were active already
+  GenerationState state = GenerationState::kActive;  // of what was loaded: or a canary, or pinned
 };
 
 class PluginHost final : public Stages {
@@ -139,7 +140,7 @@ class PluginHost final : public Stages {
   // Back to the version before, or away with the canary; the bytes that were left are denied until
   // allow(). At once while that version is warm; later it is loaded anew, from our copy of it.
   // `plugin`: a short name or an id. Gives what was done, for people. NOT_FOUND: no such plugin;
-  // FAILED_PRECONDITION: nothing to go back to.
+  // FAILED_PRECONDITION: nothing to go back to, or several plugins of that short name.
   Co<absl::StatusOr<std::string>> rollback(std::string plugin, std::string why);
   // NOT_FOUND: they are not denied.
   Co<absl::StatusOr<std::string>> allow(std::string sha256);
@@ -196,6 +197,7 @@ class PluginHost final : public Stages {
   absl::Status check_version(const TakenPlugin& taken, const PluginSlot& slot) const;
   std::string config_of(const PluginIdentity& identity) const;
   PluginSlot& slot_of(std::string_view id);
+  void warn_of_namesake(const PluginSlot& slot) const;
   void refuse(const TakenPlugin& taken, const absl::Status& why);
   // plugin_host_drain.cc
   void switch_to(PluginSlot& slot, const GenerationRef& generation);
@@ -206,7 +208,7 @@ class PluginHost final : public Stages {
   Co<bool> drained(PluginSlot* slot, GenerationRef generation);
   Co<void> retire(PluginSlot* slot, GenerationRef generation);
   // plugin_host_rollback.cc
-  PluginSlot* find_slot(std::string_view plugin) const;
+  absl::StatusOr<PluginSlot*> find_slot(std::string_view plugin) const;
   Co<absl::Status> go_back(PluginSlot* slot);
   Co<absl::StatusOr<std::string>> withdraw(PluginSlot* slot, GenerationRef bad, std::string why);
   Co<absl::Status> save_denied();
@@ -220,6 +222,7 @@ class PluginHost final : public Stages {
   std::unique_ptr<HostContext> context_;
   std::map<std::string, std::unique_ptr<PluginSlot>> slots_;  // by plugin id
   std::map<std::string, RouteRef, std::less<>> by_use_;       // null: in two plugins
+  bool started_ = false;                                      // load_all() has ended
   std::map<std::string, std::string> present_;                // file -> sha256 of its bytes
   std::map<std::string, PluginInfo> refused_;                 // by file
   std::map<std::string, PluginInfo> retired_;                 // by id and label

@@ -63,6 +63,7 @@ Co<LoadReport> PluginHost::load_all() {
       report.refusals.emplace_back(loaded.status.message());
     }
   }
+  started_ = true;
   co_return report;
 }
 
@@ -119,6 +120,7 @@ Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
   ++(report.status.ok() ? counts_.loaded : counts_.refused);
   if (!report.status.ok()) refuse(taken, report.status);
   audit(taken, report);
+  if (report.status.ok()) warn_of_namesake(slot_of(taken.note.id));
   co_return report;
 }
 
@@ -201,8 +203,9 @@ Co<absl::Status> PluginHost::load_taken(TakenPlugin taken, LoadReason reason, Fi
   // What is asked of the folder from now on; the version that came from this file goes.
   const auto [entry, fresh] = present_.try_emplace(taken.file);
   const std::string before = std::exchange(entry->second, taken.sha256);
-  absl::Status started = co_await start_generation(slot, std::move(generation), reason);
+  absl::Status started = co_await start_generation(slot, generation, reason);
   if (started.ok()) {
+    report->state = generation->state();
     refused_.erase(taken.file);
   } else if (before.empty()) {
     present_.erase(taken.file);
@@ -313,6 +316,25 @@ PluginSlot& PluginHost::slot_of(std::string_view id) {
     slot = std::make_unique<PluginSlot>(std::string(id), short_plugin_name(id));
   }
   return *slot;
+}
+
+// Of another plugin whose id ends in the same word, unless the word leads to this one alone.
+void PluginHost::warn_of_namesake(const PluginSlot& slot) const {
+  const bool mine = std::all_of(slot.routes().begin(), slot.routes().end(), [&](const auto& each) {
+    const auto named = by_use_.find(absl::StrCat(slot.short_name(), "/", each.first));
+    return named != by_use_.end() && named->second == each.second;
+  });
+  if (mine) return;
+  for (const auto& [id, other] : slots_) {
+    if (other.get() == &slot || other->short_name() != slot.short_name()) continue;
+    if (other->active() == nullptr) continue;
+    say(StageLogLevel::kWarning, slot.id(),
+        absl::StrCat(id, " is called '", slot.short_name(), "' too: ",
+                     started_ ? "it keeps that name until the next start; from then on, and now "
+                                "for this one, "
+                              : "by that name neither can be called: ",
+                     "pipelines have to write the full plugin id"));
+  }
 }
 
 void PluginHost::refuse(const TakenPlugin& taken, const absl::Status& why) {

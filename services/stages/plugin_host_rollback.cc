@@ -28,24 +28,29 @@ double error_rate(uint64_t failed, uint64_t ended) {
 
 }  // namespace
 
-PluginSlot* PluginHost::find_slot(std::string_view plugin) const {
+absl::StatusOr<PluginSlot*> PluginHost::find_slot(std::string_view plugin) const {
   PluginSlot* found = nullptr;
   for (const auto& [id, slot] : slots_) {
     if (slot->id() == plugin) return slot.get();
-    if (slot->short_name() != plugin) continue;
-    if (found != nullptr) return nullptr;  // two of that name: the id is needed
+    // Of what was refused there is a slot, too.
+    if (slot->short_name() != plugin || slot->generations().empty()) continue;
+    if (found != nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat("'", absl_view(plugin), "' is ",
+                                                        found->id(), " and ", id,
+                                                        " - write the full plugin id"));
+    }
     found = slot.get();
   }
-  return found;
+  if (found != nullptr) return found;
+  return absl::NotFoundError(
+      absl::StrCat("no plugin '", absl_view(plugin), "' is loaded - `fermata plugins` lists them"));
 }
 
 Co<absl::StatusOr<std::string>> PluginHost::rollback(std::string plugin, std::string why) {
   Lock::Guard guard = co_await loading_.acquire();
-  PluginSlot* slot = find_slot(plugin);
-  if (slot == nullptr) {
-    co_return absl::NotFoundError(
-        absl::StrCat("no plugin '", plugin, "' is loaded - `fermata plugins` lists them"));
-  }
+  absl::StatusOr<PluginSlot*> named = find_slot(plugin);
+  if (!named.ok()) co_return named.status();
+  PluginSlot* const slot = *named;
   if (slot->canary() != nullptr) {
     const GenerationRef canary = slot->canary();
     co_return co_await withdraw(slot, canary, std::move(why));

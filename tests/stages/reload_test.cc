@@ -170,6 +170,54 @@ TEST_F(Reload, AStageThatTheNewVersionLacksSaysSo) {
   });
 }
 
+TEST_F(Reload, ANamesakeThatComesLaterTakesNothingAway) {
+  drop("v1_0");
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    test.put_plugin("other.so", Reload::file_of("namesake"));
+    FileReport other = co_await host.load_file("other.so", LoadReason::kDropped);
+    EXPECT_TRUE(other.status.ok()) << other.status;
+    StageOutcome first = co_await call_stage(host, "versioned/version", "0");
+    EXPECT_EQ(first.output.view(), "\"1.0.0\"");
+    StageOutcome second = co_await call_stage(host, "net.elsewhere.versioned/version", "0");
+    EXPECT_EQ(second.output.view(), "\"7.0.0\"");
+    EXPECT_TRUE(test.logged("org.example.versioned is called 'versioned' too: it keeps that name"));
+    // A new version of the first goes on with the name.
+    FileReport report = co_await test.reload(host, "v1_1");
+    first = co_await call_stage(host, "versioned/version", "0");
+    EXPECT_EQ(first.output.view(), "\"1.1.0\"");
+    absl::StatusOr<std::string> back = co_await host.rollback("versioned", "of a test");
+    EXPECT_EQ(back.status().message(),
+              "'versioned' is net.elsewhere.versioned and org.example.versioned - write the full "
+              "plugin id");
+    co_return absl::OkStatus();
+  });
+}
+
+TEST_F(Reload, OfTwoNamesakesAtTheStartNeitherHasTheName) {
+  drop("v1_0");
+  put_plugin("other.so", file_of("namesake"));
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    EXPECT_EQ(host.resolve("versioned/version").status().message(),
+              "'versioned/version' is in two plugins: write the full plugin id");
+    EXPECT_TRUE(host.resolve("org.example.versioned/version").ok());
+    EXPECT_TRUE(test.logged("is called 'versioned' too: by that name neither can be called"));
+    co_return absl::OkStatus();
+  });
+}
+
+TEST_F(Reload, ANamesakeThatWasRefusedIsNoPlugin) {
+  drop("v1_0");
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    FileReport report = co_await test.reload(host, "v1_1");
+    test.put_plugin("other.so", Reload::file_of("namesake_create_fails"));
+    FileReport other = co_await host.load_file("other.so", LoadReason::kDropped);
+    EXPECT_FALSE(other.status.ok());
+    absl::StatusOr<std::string> back = co_await host.rollback("versioned", "of a test");
+    EXPECT_TRUE(back.ok()) << back.status();
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Reload, BackAndForthAHundredTimesMapsTwoFilesAndKeepsTwoGenerations) {
   drop("v1_0");
   run([](PluginHost& host, Reload& test) -> Co<absl::Status> {

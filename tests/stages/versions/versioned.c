@@ -14,7 +14,9 @@
 #include "plugins/abi/fermata_abi.h"
 
 #define TEXT(literal) {literal, sizeof(literal) - 1}
+#ifndef ID
 #define ID "org.example.versioned"
+#endif
 
 /* FAULT */
 #define NONE 0
@@ -26,6 +28,8 @@
 #define PROBE_FAILS 6
 #define CALL_FAILS 7
 #define NEVER_LETS_GO 8
+#define CALL_REFUSES 9
+#define CREATE_NEEDS_A_WORD 10
 
 static const fermata_host* host;
 static int inits;   /* of this image */
@@ -50,6 +54,9 @@ static fermata_status init(void) {
 static fermata_status create(fermata_instance* instance, fermata_str config, void** inst) {
   (void)config;
   if (FAULT == CREATE_FAILS) return FERMATA_E_UNAVAILABLE;
+  if (FAULT == CREATE_NEEDS_A_WORD && getenv("FERMATA_TEST_WORD") == NULL) {
+    return FERMATA_E_UNAVAILABLE;
+  }
   if (FAULT == CREATE_CRASHES) raise(SIGSEGV);
   if (FAULT == CREATE_HANGS) pause();
   if (FAULT == CREATE_EXITS) exit(3);
@@ -92,6 +99,7 @@ static fermata_status start(void* inst, fermata_call* call, const fermata_reques
     return FAULT == PROBE_FAILS ? FERMATA_E_INTERNAL : FERMATA_OK;
   }
   if (FAULT == CALL_FAILS) return FERMATA_E_UNAVAILABLE;
+  if (FAULT == CALL_REFUSES) return FERMATA_E_INVALID;
   struct job* job = malloc(sizeof *job);
   if (job == NULL) return FERMATA_E_NOMEM;
   job->call = call;
