@@ -41,6 +41,25 @@ class QuotedMessage : public spdlog::custom_flag_formatter {
   }
 };
 
+// %& in a pattern: the message as it is, but that nobody's text can look like a line of its own.
+class InsetMessage : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    constexpr std::string_view kNextLine = "\n    ";
+    for (const char c : message.payload) {
+      if (c == '\n') {
+        out.append(kNextLine.data(), kNextLine.data() + kNextLine.size());
+      } else {
+        out.push_back((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f ? '?' : c);
+      }
+    }
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return spdlog::details::make_unique<InsetMessage>();
+  }
+};
+
 // Written once, before any other thread logs.
 Redactor& redactor() {
   static Redactor instance;
@@ -70,9 +89,10 @@ void set_up_log(const LogConfig& config, const std::vector<std::string>& secrets
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<QuotedMessage>('*');
+  formatter->add_flag<InsetMessage>('&');
   formatter->set_pattern(config.format == LogFormat::kJson
                              ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%*})"
-                             : "%Y-%m-%d %H:%M:%S.%e %-7l %v");
+                             : "%Y-%m-%d %H:%M:%S.%e %-7l %&");
   logger->set_formatter(std::move(formatter));
   logger->set_level(to_spdlog(config.level));
   logger->flush_on(spdlog::level::info);

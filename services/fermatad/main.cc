@@ -74,7 +74,6 @@ Co<absl::Status> serve(Daemon& daemon) {
                          if (!hang.empty()) log_error(hang);
                        });
   absl::Status status = co_await daemon.load();
-  for (const std::string& refusal : daemon.refusals()) log_warning(refusal);
   if (status.ok()) status = daemon.open();
   if (status.ok()) status = co_await daemon.serve(&greet);
   co_await daemon.close();

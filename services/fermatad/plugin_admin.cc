@@ -25,6 +25,14 @@ std::string said(const absl::StatusOr<std::string>& outcome) {
                       : str_cat("error\n", text_of(outcome.status()), "\n");
 }
 
+// One cell of a table: what is in it has no say in where it ends.
+std::string cell(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
 // Empty: the peer may ask.
 std::string who_may_not(int fd) {
   ucred peer{};
@@ -166,12 +174,13 @@ std::string PluginAdmin::list() const {
   for (const PluginInfo& plugin : host_.list()) {
     const std::string id = plugin.id.empty() ? "-" : plugin.id;
     if (!plugin.loaded) {
-      str_append(&lines, id, "\t-\trefused\t-\t0\t", plugin.file, "\t", plugin.refusal, "\n");
+      str_append(&lines, id, "\t-\trefused\t-\t0\t", cell(plugin.file), "\t", cell(plugin.refusal),
+                 "\n");
       continue;
     }
     str_append(&lines, id, "\t", plugin.version, "+", plugin.sha256.substr(0, 8), "\t",
                kGenerationStateNames[static_cast<size_t>(plugin.state)], "\t", plugin.placement,
-               "\t", plugin.calls, "\t", plugin.file, "\t-\n");
+               "\t", plugin.calls, "\t", cell(plugin.file), "\t-\n");
   }
   return lines;
 }

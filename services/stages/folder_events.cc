@@ -15,7 +15,7 @@
 namespace fermata {
 namespace {
 
-constexpr uint32_t kMask = IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM |
+constexpr uint32_t kMask = IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
                            IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 absl::StatusOr<std::vector<std::string>> names_in(std::string folder) {
@@ -33,7 +33,8 @@ std::optional<FileStamp> stamp_of(std::string path) {
   struct stat info;
   if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
   return FileStamp{info.st_size,
-                   info.st_mtim.tv_sec * int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
+                   info.st_mtim.tv_sec * int64_t{1'000'000'000} + info.st_mtim.tv_nsec,
+                   !S_ISREG(info.st_mode) || info.st_nlink > 1};
 }
 
 }  // namespace
@@ -74,6 +75,7 @@ absl::Status InotifyEvents::read_events(std::vector<FolderEvent>& events) const 
     }
     FolderEvent out{FolderEvent::Kind::kOverflow, event.len > 0 ? event.name : ""};
     if ((event.mask & IN_MOVED_TO) != 0) out.kind = FolderEvent::Kind::kMoved;
+    if ((event.mask & IN_CREATE) != 0) out.kind = FolderEvent::Kind::kMade;
     if ((event.mask & IN_CLOSE_WRITE) != 0) out.kind = FolderEvent::Kind::kWritten;
     if ((event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) out.kind = FolderEvent::Kind::kGone;
     events.push_back(std::move(out));

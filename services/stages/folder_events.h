@@ -18,6 +18,7 @@ struct FolderEvent {
   enum class Kind : uint8_t {
     kMoved,     // came whole, by rename(2)
     kWritten,   // somebody closed it after writing: perhaps not for the last time
+    kMade,      // a new name, which somebody may be about to write
     kGone,      // deleted, or moved away
     kOverflow,  // events were lost: everything may have changed
   };
@@ -29,6 +30,7 @@ struct FolderEvent {
 struct FileStamp {
   int64_t bytes = 0;
   int64_t mtime_ns = 0;
+  bool whole = false;  // nobody will write it: a link, a FIFO, a folder, another name of a file
   bool operator==(const FileStamp&) const = default;
 };
 

@@ -41,6 +41,13 @@ Co<absl::Status> FolderWatch::handle(std::vector<FolderEvent> events) {
       co_await expect_more(event.name);
       continue;
     }
+    if (event.kind == FolderEvent::Kind::kMade) {
+      // A file is told of again when it has been written. Of a link nothing more would come: it is
+      // taken up now, so that whoever made it is told that it is refused.
+      std::optional<FileStamp> stamp = co_await events_.stamp(event.name);
+      if (stamp.has_value() && stamp->whole) moved.insert(event.name);
+      continue;
+    }
     unsettled_.erase(event.name);
     if (event.kind == FolderEvent::Kind::kMoved) {
       moved.insert(event.name);

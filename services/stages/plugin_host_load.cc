@@ -128,7 +128,8 @@ Co<FileReport> PluginHost::load_locked(std::string file, LoadReason reason) {
 absl::Status PluginHost::judge(const TakenPlugin& taken, LoadReason reason, bool* known) {
   const auto refused = refused_.find(taken.file);
   if (reason == LoadReason::kRescan && refused != refused_.end() &&
-      refused->second.sha256 == taken.sha256 && !taken.sha256.empty()) {
+      refused->second.sha256 == taken.sha256 &&
+      (!taken.sha256.empty() || refused->second.refusal == taken.status.message())) {
     *known = true;
     return absl::FailedPreconditionError(refused->second.refusal);
   }
@@ -157,7 +158,8 @@ absl::Status PluginHost::judge(const TakenPlugin& taken, LoadReason reason, bool
 
 void PluginHost::audit(const TakenPlugin& taken, const FileReport& report) const {
   const bool ok = report.status.ok();
-  say(ok ? StageLogLevel::kInfo : StageLogLevel::kWarning, taken.note.id,
+  say(ok ? StageLogLevel::kInfo : StageLogLevel::kWarning,
+      taken.note.id.empty() ? std::string_view("plugins") : taken.note.id,
       absl::StrCat("load file=", taken.file, " uid=", taken.owner,
                    " version=", taken.note.version.empty() ? "-" : taken.note.version,
                    " sha256=", taken.sha256.empty() ? "-" : taken.sha256,

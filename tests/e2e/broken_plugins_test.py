@@ -1,4 +1,5 @@
 """Broken plugin files are refused with what is wrong and what to do; the others load."""
+import os
 import subprocess
 import unittest
 
@@ -89,6 +90,44 @@ class BrokenPlugins(unittest.TestCase):
         numbers = self.daemon.metrics()
         self.assertEqual(numbers['fermata_plugins{state="refused"}'], len(self.broken))
         self.assertEqual(numbers['fermata_plugins{state="loaded"}'], 5)
+
+
+class StrangeFiles(unittest.TestCase):
+    """What comes into a watched folder and is no file, or has a name that is no word."""
+
+    def setUp(self):
+        self.daemon = Daemon(plugins=["time"], plugin_config="  watch: true\n  admin: admin.sock\n").__enter__()
+        self.addCleanup(self.daemon.close)
+
+    def path(self, name):
+        return os.path.join(self.daemon.plugin_folder, name)
+
+    def listed(self):
+        return subprocess.run(
+            [built("services/cli/fermata"), "plugin", "--admin",
+             os.path.join(os.path.dirname(self.daemon.plugin_folder), "admin.sock"), "list"],
+            check=True, capture_output=True, encoding="utf-8").stdout
+
+    def test_links_and_the_like_are_refused_as_soon_as_they_are_made(self):
+        os.symlink("time.so", self.path("link.so"))
+        os.mkfifo(self.path("fifo.so"))
+        os.mkdir(self.path("folder.so"))
+        os.link(self.path("time.so"), self.path("second.so"))
+        for said in ("link.so: is a symbolic link", "fifo.so: is not a regular file",
+                     "folder.so: is not a regular file", "second.so: has 2 names"):
+            self.daemon.wait_for_log("result=refused: PLG-130 " + said)
+            self.assertIn("PLG-130 " + said, self.listed())
+
+    def test_a_name_writes_no_line_of_the_log_and_no_row_of_the_list(self):
+        name = "x\n2026-01-01 00:00:00.000 info    all is well\tactive\r.so"
+        with open(self.path(".coming"), "wb") as file:
+            file.write(b"no plugin")
+        os.rename(self.path(".coming"), self.path(name))
+        self.daemon.wait_for_log("PLG-101 x")
+        self.assertFalse([line for line in self.daemon.log.splitlines() if line.startswith("2026-01-01")])
+        rows = [row for row in self.listed().splitlines() if "all is well" in row]
+        self.assertEqual(len(rows), 1)
+        self.assertIn("PLG-101 x", rows[0])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 // files and the plugins are real, and time is virtual.
 #include "services/stages/folder_watch.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -166,6 +169,41 @@ TEST_F(Watching, HiddenAndTemporaryNamesAreIgnored) {
   });
 }
 
+TEST_F(Watching, ALinkIsRefusedWhenItIsMadeAndSaidOnce) {
+  drop("v1_0");
+  events.there = {"p.so"};
+  watch([](PluginHost& host, Watching& test) -> Co<absl::Status> {
+    const std::string link = test.folder() + "/link.so";
+    EXPECT_EQ(::symlink("p.so", link.c_str()), 0);
+    test.events.now_stamp = FileStamp{1, 1, /*whole=*/true};
+    test.events.happen(Kind::kMade, "link.so");
+    co_await sleep(absl::Milliseconds(100));
+    EXPECT_EQ(host.list().size(), 2u);
+    const auto refused = [&test] {
+      return std::count_if(test.logs.begin(), test.logs.end(), [](const std::string& line) {
+        return line.find("PLG-130 link.so: is a symbolic link") != std::string::npos;
+      });
+    };
+    EXPECT_EQ(refused(), 1);
+    test.events.there = {"link.so", "p.so"};
+    test.events.happen(Kind::kOverflow, "");
+    co_await sleep(absl::Milliseconds(100));
+    EXPECT_EQ(refused(), 1);
+    co_return absl::OkStatus();
+  });
+}
+
+TEST_F(Watching, AFileThatWasOnlyMadeIsNotTouchedYet) {
+  events.there = {};
+  watch([](PluginHost& host, Watching& test) -> Co<absl::Status> {
+    test.put("p.so", "");
+    test.events.happen(Kind::kMade, "p.so");
+    co_await sleep(absl::Seconds(3));
+    EXPECT_TRUE(host.list().empty());
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Watching, AnActiveVersionOutlivesItsFileAndTheLogSaysSo) {
   drop("v1_0");
   events.there = {"p.so"};
@@ -204,17 +242,22 @@ TEST_F(Watching, InotifyTellsWhatHappened) {
         EXPECT_EQ(::rename((test->folder() + "/a.tmp").c_str(), (test->folder() + "/a.so").c_str()),
                   0);
         EXPECT_EQ(::remove((test->folder() + "/a.so").c_str()), 0);
+        EXPECT_EQ(::symlink("nowhere", (test->folder() + "/b.so").c_str()), 0);
+        std::optional<FileStamp> link = co_await events.stamp("b.so");
+        EXPECT_TRUE(link.has_value() && link->whole);
         std::string seen;
-        while (seen.find("gone a.so") == std::string::npos) {
+        while (seen.find("made b.so") == std::string::npos) {
           absl::StatusOr<std::vector<FolderEvent>> next = co_await events.next();
           if (!next.ok()) co_return next.status();
           for (const FolderEvent& event : *next) {
+            if (event.kind == Kind::kMade) seen += "made " + event.name + "; ";
             if (event.kind == Kind::kMoved) seen += "moved " + event.name + "; ";
             if (event.kind == Kind::kWritten) seen += "written " + event.name + "; ";
             if (event.kind == Kind::kGone) seen += "gone " + event.name + "; ";
           }
         }
-        EXPECT_EQ(seen, "written a.tmp; gone a.tmp; moved a.so; gone a.so; ");
+        EXPECT_EQ(seen,
+                  "made a.tmp; written a.tmp; gone a.tmp; moved a.so; gone a.so; made b.so; ");
         co_return absl::OkStatus();
       },
       self);
