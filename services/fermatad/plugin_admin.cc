@@ -160,7 +160,8 @@ Co<std::string> PluginAdmin::reload(std::string file) {
     FileReport report = co_await host_.load_file(name, LoadReason::kAsked);
     all = all && report.status.ok();
     if (report.status.ok()) {
-      str_append(&lines, name, ": ", report.id, " ", report.label, " is active",
+      str_append(&lines, name, ": ", report.id, " ", report.label, " is ",
+                 kGenerationStateNames[static_cast<size_t>(report.state)],
                  report.before.empty() ? "" : str_cat(", before it ", report.before), "\n");
     } else {
       str_append(&lines, text_of(report.status), "\n");

@@ -56,8 +56,9 @@ void CallHold::note(const StageOutcome& outcome) {
   if (code == absl::StatusCode::kCancelled) return;
   GenerationTally& tally = generation_->tally_;
   ++tally.ended;
-  // A wrong input is the job's own fault, whatever version runs it.
-  if (code == absl::StatusCode::kOk || code == absl::StatusCode::kInvalidArgument) return;
+  // A wrong input counts, too: it is as wrong for the version that this one is compared with,
+  // unless it is this version that has begun to refuse what was right.
+  if (code == absl::StatusCode::kOk) return;
   ++tally.failed;
   if (outcome.lost && !outcome.lost_below) ++tally.lost;
 }

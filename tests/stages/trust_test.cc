@@ -226,6 +226,25 @@ TEST_F(Rollback, ACanaryThatFailsMoreOftenGoesByItself) {
   });
 }
 
+TEST_F(Rollback, ACanaryThatRefusesWhatWasRightGoesByItself) {
+  drop("v1_0");
+  options.canary.steps = {50};
+  run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
+    FileReport report = co_await test.reload(host, "v1_2_call_refuses");
+    EXPECT_EQ(report.state, GenerationState::kCanary);
+    co_await yield_now();
+    for (int i = 0; i < 200; ++i) {
+      StageOutcome outcome = co_await call_stage(host, "versioned/version", "1");
+      EXPECT_EQ(outcome.status.ok(), i % 2 == 0) << i << " " << outcome.status;
+    }
+    co_await sleep(absl::Seconds(2));
+    EXPECT_TRUE(
+        test.logged("PLG-190 org.example.versioned 1.2.0: rolled back after 100 attempts: "
+                    "100.0 % errors vs 0.0 % on 1.0.0"));
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Rollback, ACanaryThatDoesWellBecomesActive) {
   drop("v1_0");
   options.canary.steps = {50};
