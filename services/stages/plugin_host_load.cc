@@ -177,6 +177,8 @@ Co<absl::StatusOr<GenerationRef>> PluginHost::inproc_generation(PluginSlot* slot
     subject.id = taken.note.id;
     subject.version = taken.note.version;
     subject.config = config_of(identity_of(taken));
+    // Not all of the server's: that may hold secrets, and LD_* would change what is tried.
+    subject.environment = environment_of(options_.placements.of(taken.note).confinement);
     absl::Status probed = co_await offload(&probe_plugin, std::move(subject), options_.probe);
     if (!probed.ok()) co_return probed;
   }

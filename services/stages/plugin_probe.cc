@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -73,11 +74,12 @@ int start(const ProbeSubject& subject, const std::string& program, int config, i
   std::string path = subject.path;
   std::string file = subject.file;
   char* const argv[] = {name.data(), mode.data(), path.data(), file.data(), nullptr};
-  // Nothing of the server's environment: it may hold secrets, and LD_* would change what is tested.
-  std::string search = "PATH=/usr/bin:/bin";
-  std::string language = "LANG=C.UTF-8";
-  char* const environment[] = {search.data(), language.data(), nullptr};
-  return ::posix_spawn(pid, program.c_str(), actions.get(), nullptr, argv, environment);
+  std::vector<char*> environment;
+  for (const std::string& each : subject.environment) {
+    environment.push_back(const_cast<char*>(each.c_str()));
+  }
+  environment.push_back(nullptr);
+  return ::posix_spawn(pid, program.c_str(), actions.get(), nullptr, argv, environment.data());
 }
 
 // Readable when the time is over.

@@ -28,11 +28,12 @@ inline constexpr int kProbeConfigFd = 0;   // the plugin's configuration, JSON t
 inline constexpr int kProbeVerdictFd = 3;  // where its lines go
 
 struct ProbeSubject {
-  std::string file;     // as found in the folder; begins every text
-  std::string path;     // of our copy
-  std::string id;       // of its note
-  std::string version;  // likewise
-  std::string config;   // JSON text
+  std::string file;                      // as found in the folder; begins every text
+  std::string path;                      // of our copy
+  std::string id;                        // of its note
+  std::string version;                   // likewise
+  std::string config;                    // JSON text
+  std::vector<std::string> environment;  // "NAME=value": the process has these, and no others
 };
 
 // Blocks until the process has ended, at most a little longer than the limit: worker thread.

@@ -1,9 +1,12 @@
 // The probe: whatever a plugin does when it first runs, it does to another process, and the text
 // says what it was.
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "services/stages/plugin_probe.h"
+#include "tests/stages/testing/host_fixture.h"
 
 namespace fermata {
 namespace {
@@ -64,6 +67,26 @@ TEST(Probe, AnInstanceThatNeverLetsGo) {
       probe_of("v1_3_never_lets_go").message(),
       "PLG-162 org.example.versioned: destroy() was not reached: it did not let go of its ops "
       "in the probe");
+}
+
+// In the server's own process a plugin sees all of its environment; the probe only what is
+// configured, or such a plugin could never be loaded.
+class ProbeEnvironment : public HostFixture {};
+
+TEST_F(ProbeEnvironment, IsWhatTheConfigurationGivesThePlugin) {
+  ASSERT_EQ(::setenv("FERMATA_TEST_WORD", "please", 1), 0);
+  put_plugin("p.so", "tests/stages/versions/v1_3_create_needs_a_word.so");
+  options.probe = ProbeOptions{kProgram, absl::Seconds(60)};
+  const Body nothing = [](PluginHost&, HostFixture&) -> Co<absl::Status> {
+    co_return absl::OkStatus();
+  };
+  run(nothing);
+  ASSERT_EQ(report.refusals.size(), 1u);
+  EXPECT_EQ(report.refusals[0].substr(0, 7), "PLG-160");
+  options.placements.plugins["versioned"].confinement.environment = {"FERMATA_TEST_WORD"};
+  run(nothing);
+  EXPECT_EQ(report.refusals, std::vector<std::string>());
+  EXPECT_EQ(report.loaded, 1u);
 }
 
 TEST(Probe, AProgramThatIsNotThere) {
