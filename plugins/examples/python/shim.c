@@ -1,9 +1,9 @@
 /* A plugin that is a Python interpreter: the stage is upper.py, fermata_stage.py turns it into
- * steps. Every entry takes the interpreter's lock, so one instance uses one processor. */
+ * steps. Both are inside the library: there is one file to copy, and its hash in plugins.lock is
+ * that of all the code. Every entry takes the interpreter's lock, so one instance uses one
+ * processor. */
 #define PY_SSIZE_T_CLEAN
-#define _GNU_SOURCE
 #include <Python.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +11,13 @@
 
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
-/* Where the .py files are, when they are not beside this library. */
-#ifndef PYTHON_FOLDER
-#define PYTHON_FOLDER NULL
-#endif
+__asm__(
+    ".pushsection .rodata\n"
+    "fermata_stage_py: .incbin \"fermata_stage.py\"\n.byte 0\n"
+    "upper_py: .incbin \"upper.py\"\n.byte 0\n"
+    ".popsection\n");
+#define INSIDE __attribute__((visibility("hidden")))
+extern INSIDE const char fermata_stage_py[], upper_py[];
 
 enum { TOKEN_NAP = 1, TOKEN_WORK = 2 };
 
@@ -35,21 +38,12 @@ static void fail_with(fermata_call* call, const char* text) {
   host->fail_detail(call, &failure);
 }
 
-/* In front of Python's path: PYTHON_FOLDER, or the folder of this library. */
-static int find_modules(void) {
-  Dl_info info;
-  const char* given = PYTHON_FOLDER;
-  if (given == NULL && dladdr((const void*)&find_modules, &info) == 0) return -1;
-  char* path = strdup(given != NULL ? given : info.dli_fname);
-  if (path == NULL) return -1;
-  char* slash = given != NULL ? NULL : strrchr(path, '/');
-  if (slash != NULL) *slash = 0;
-  PyObject* folder = PyUnicode_FromString(given != NULL || slash != NULL ? path : ".");
-  PyObject* list = PySys_GetObject("path");
-  const int failed = folder == NULL || list == NULL || PyList_Insert(list, 0, folder) != 0;
-  Py_XDECREF(folder);
-  free(path);
-  return failed ? -1 : 0;
+static int run_module(const char* name, const char* file, const char* source) {
+  PyObject* code = Py_CompileString(source, file, Py_file_input);
+  PyObject* module = code == NULL ? NULL : PyImport_ExecCodeModuleEx(name, code, file);
+  Py_XDECREF(code);
+  Py_XDECREF(module);
+  return module != NULL;
 }
 
 static PyObject* attribute_of(const char* module_name, const char* name) {
@@ -61,7 +55,8 @@ static PyObject* attribute_of(const char* module_name, const char* name) {
 
 static fermata_status init(void) {
   if (!Py_IsInitialized()) Py_InitializeEx(0); /* 0: leave the signals alone */
-  const int found = find_modules() == 0 &&
+  const int found = run_module("fermata_stage", "<fermata_stage.py>", fermata_stage_py) &&
+                    run_module("upper", "<upper.py>", upper_py) &&
                     (call_type = attribute_of("fermata_stage", "Call")) != NULL &&
                     (stage_function = attribute_of("upper", "upper")) != NULL;
   if (!found) PyErr_Print();

@@ -1,6 +1,5 @@
 // The same stage in five languages: each passes `fermata plugin check` with the same samples, and
 // runs on a real loop.
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,19 +11,8 @@ namespace {
 
 class Example : public testing::TestWithParam<std::string> {
  public:
-  // Python's modules are beside its library only in the source's folder, so both are put together.
   std::string file() const {
-    const std::string built = "plugins/examples/" + GetParam() + "/upper_" + GetParam() + ".so";
-    if (GetParam() != "python") return built;
-    const std::string folder = testing::TempDir() + "/python";
-    std::filesystem::create_directories(folder);
-    for (const std::string& name : {built, std::string("plugins/examples/python/upper.py"),
-                                    std::string("plugins/examples/python/fermata_stage.py")}) {
-      std::filesystem::copy_file(name,
-                                 folder + "/" + std::filesystem::path(name).filename().string(),
-                                 std::filesystem::copy_options::overwrite_existing);
-    }
-    return folder + "/upper_python.so";
+    return "plugins/examples/" + GetParam() + "/upper_" + GetParam() + ".so";
   }
 };
 
