@@ -1,10 +1,10 @@
-"""fermata_plugin: one stage plugin, `<name>.so`.
+"""fermata_plugin: one stage plugin, `<name>.so`. stage_options: the part that reads what its user wrote.
 
 The link flags close failures that were reproduced (plugins/abi/README.md): without the version script two versions of a
 plugin share inline variables, without -z defs a missing symbol shows up only on the server.
 """
 
-load("@rules_cc//cc:defs.bzl", "cc_binary")
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 
 _MAP = "//plugins/sdk:plugin.map"
 
@@ -41,4 +41,22 @@ def fermata_plugin(name, srcs, deps = [], linkopts = [], sdk = True, **kwargs):
         linkshared = True,
         deps = deps + (["//plugins/sdk"] if sdk else ["//plugins/abi:fermata_abi"]),
         **kwargs
+    )
+
+def stage_options(deps = []):
+    """The library `options`: options.h and options.cc, a stage's configuration and input as structs.
+
+    Args:
+      deps: what it needs beyond the SDK's fields, text, statuses and times.
+    """
+    cc_library(
+        name = "options",
+        srcs = ["options.cc"],
+        hdrs = ["options.h"],
+        deps = [
+            "//plugins/sdk:fields",
+            "//services/config:text",
+            "@com_google_absl//absl/status:statusor",
+            "@com_google_absl//absl/time",
+        ] + deps,
     )
