@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
@@ -81,8 +82,11 @@ std::string hint_for(int signal) {
 
 Result judge(const Page& page, int wait_status, int stderr_fd) {
   if (WIFEXITED(wait_status) && page.done != 0) {
-    return {static_cast<Outcome>(std::min<uint32_t>(page.outcome, 3)),
-            text_of(page.why, sizeof page.why)};
+    const auto outcome = static_cast<Outcome>(std::min<uint32_t>(page.outcome, 3));
+    std::string why = text_of(page.why, sizeof page.why);
+    // Of init() nothing else says why.
+    if (outcome == Outcome::kFail) why += last_words(stderr_fd);
+    return {outcome, std::move(why)};
   }
   if (WIFSIGNALED(wait_status)) {
     const int signal = WTERMSIG(wait_status);

@@ -131,6 +131,12 @@ TEST(Golden, AFileCutShortIsNoPlugin) {
   EXPECT_EQ(one_check(options_for(cut), "elf-valid").substr(0, 26), "FAIL elf-valid: cut short ");
 }
 
+TEST(Golden, AFailureComesWithTheLastThingThatThePluginSaid) {
+  EXPECT_EQ(one_check(options_for(unfit("init_fails")), "happy-path"),
+            "FAIL happy-path: PLG-117 init_fails.so: init() returned E_UNAVAILABLE; it said: no "
+            "licence");
+}
+
 TEST(Golden, ALimitOnCallsAtOnceIsNoMixUp) {
   EXPECT_EQ(one_check(options_for(bad("limited")), "concurrency"),
             "pass concurrency: 1000 calls at once, each answered as when alone, or told to try "
