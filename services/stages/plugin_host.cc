@@ -47,6 +47,19 @@ void PluginHost::name_routes() {
   if (options_.changed) options_.changed();
 }
 
+// "; p.so was refused (PLG-160) ..." when a plugin of that name was; empty otherwise. Not the
+// reason: who may call stages need not be who may see the plugins.
+std::string PluginHost::refusal_of(std::string_view use) const {
+  const absl::string_view plugin = absl_view(use.substr(0, use.rfind('/')));
+  for (const auto& [file, info] : refused_) {
+    if (info.id.empty() || (plugin != info.short_name && plugin != info.id)) continue;
+    return absl::StrCat("; ", file, " was refused (",
+                        info.refusal.substr(0, info.refusal.find(' ')),
+                        "): `fermata plugins` says why");
+  }
+  return "";
+}
+
 RouteRef PluginHost::find(std::string_view use, std::string* why) const {
   const size_t at = use.find('@');
   const std::string_view name = use.substr(0, at);
@@ -57,6 +70,7 @@ RouteRef PluginHost::find(std::string_view use, std::string* why) const {
     for (const auto& [key, stage] : by_use_) known.push_back(key);
     *why = absl::StrCat("no stage '", absl_view(name), "'", did_you_mean(name, known));
     if (known.empty()) *why += "; no plugin is loaded";
+    *why += refusal_of(name);
     return nullptr;
   }
   if (found->second == nullptr) {

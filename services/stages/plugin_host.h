@@ -176,6 +176,7 @@ class PluginHost final : public Stages {
  private:
   // plugin_host.cc
   RouteRef find(std::string_view use, std::string* why) const;
+  std::string refusal_of(std::string_view use) const;
   StageTarget target_for(std::string_view use, const PluginGeneration& caller) const;
   void name_routes();
   static PluginInfo info_of(const PluginGeneration& generation);

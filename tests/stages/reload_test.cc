@@ -205,6 +205,21 @@ TEST_F(Reload, OfTwoNamesakesAtTheStartNeitherHasTheName) {
   });
 }
 
+TEST_F(Reload, AStageWhosePluginWasRefusedSaysSo) {
+  put_plugin("p.so", file_of("namesake_create_fails"));
+  run([](PluginHost& host, Reload&) -> Co<absl::Status> {
+    for (const char* plugin : {"versioned", "net.elsewhere.versioned"}) {
+      EXPECT_EQ(host.resolve(std::string(plugin) + "/version").status().message(),
+                std::string("no stage '") + plugin +
+                    "/version'; no plugin is loaded; p.so was refused (PLG-160): `fermata plugins` "
+                    "says why");
+    }
+    EXPECT_EQ(host.resolve("other/version").status().message(),
+              "no stage 'other/version'; no plugin is loaded");
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Reload, ANamesakeThatWasRefusedIsNoPlugin) {
   drop("v1_0");
   run([](PluginHost& host, Reload& test) -> Co<absl::Status> {
