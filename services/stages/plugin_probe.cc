@@ -79,7 +79,14 @@ int start(const ProbeSubject& subject, const std::string& program, int config, i
     environment.push_back(const_cast<char*>(each.c_str()));
   }
   environment.push_back(nullptr);
-  return ::posix_spawn(pid, program.c_str(), actions.get(), nullptr, argv, environment.data());
+  // A process group of its own, so that it does not end without its children.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  const int error =
+      ::posix_spawn(pid, program.c_str(), actions.get(), &attributes, argv, environment.data());
+  ::posix_spawnattr_destroy(&attributes);
+  return error;
 }
 
 // Readable when the time is over.
@@ -92,25 +99,35 @@ FileDescriptor alarm_after(absl::Duration limit) {
   return FileDescriptor(-1);
 }
 
-// False: the time is over first.
-bool ready_before(int fd, const FileDescriptor& alarm) {
-  for (;;) {
-    pollfd both[] = {{fd, POLLIN, 0}, {alarm.get(), POLLIN, 0}};
-    if (::poll(both, 2, /*timeout_ms=*/-1) < 0) continue;  // a signal
-    return both[1].revents == 0;                           // also of one that never stops writing
-  }
-}
+enum class End : uint8_t {
+  kClean,     // it has ended
+  kForsaken,  // it has ended, and a process that it started has not
+  kTooLate,   // the time is over
+};
 
-// Reads to the end. False: the time is over.
-bool read_verdict(int fd, const FileDescriptor& alarm, std::string& verdict) {
-  while (ready_before(fd, alarm)) {
-    char space[4096];
-    const ssize_t got = ::read(fd, space, sizeof space);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return true;
-    verdict.append(space, std::min(static_cast<size_t>(got), kMaxVerdict - verdict.size()));
+// Reads what it says until it has ended.
+End read_verdict(int fd, const FileDescriptor& process, const FileDescriptor& alarm,
+                 std::string& verdict) {
+  bool open = true;
+  for (;;) {
+    pollfd all[] = {
+        {open ? fd : -1, POLLIN, 0}, {process.get(), POLLIN, 0}, {alarm.get(), POLLIN, 0}};
+    if (::poll(all, 3, /*timeout_ms=*/-1) < 0) continue;  // a signal
+    if (all[2].revents != 0) return End::kTooLate;        // also of one that never stops writing
+    if (all[0].revents != 0) {  // first what it said, then that it has ended
+      char space[4096];
+      const ssize_t got = ::read(fd, space, sizeof space);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) {
+        open = false;
+      } else {
+        verdict.append(space, std::min(static_cast<size_t>(got), kMaxVerdict - verdict.size()));
+      }
+      continue;
+    }
+    // Its own end of the pipe is closed by now.
+    if (all[1].revents != 0) return open ? End::kForsaken : End::kClean;
   }
-  return false;
 }
 
 // The text after `word` in the last line that begins with it.
@@ -126,7 +143,7 @@ std::string last_line(std::string_view verdict, std::string_view word) {
 }
 
 absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
-                   const std::string& verdict, bool in_time, int status) {
+                   const std::string& verdict, End end, int status) {
   if (const std::string no = last_line(verdict, "no "); !no.empty()) {
     return absl::FailedPreconditionError(no);
   }
@@ -135,7 +152,7 @@ absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
   const std::string what = at.empty() ? "starting" : at.substr(0, tab);
   const std::string stage = tab < at.size() ? absl::StrCat("/", at.substr(tab + 1)) : "";
   const std::string who = absl::StrCat(subject.id, stage, " ", subject.version);
-  if (!in_time) {
+  if (end == End::kTooLate) {
     return refusal(
         162, who,
         absl::StrCat(what, " did not return within ", absl::FormatDuration(options.limit),
@@ -147,6 +164,11 @@ absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
                    absl::StrCat(what, " died in the probe with SIG",
                                 name != nullptr ? name : absl::StrCat(WTERMSIG(status)),
                                 " - server not affected"));
+  }
+  if (end == End::kForsaken) {
+    return refusal(163, who,
+                   "started a process that goes on after it - the server's process is not its to "
+                   "fork; ask for a process of its own with FERMATA_PLUGIN_ISOLATE");
   }
   // The last line, after at least one step.
   const bool good = absl::EndsWith(absl_view(verdict), "\nok\n");
@@ -176,14 +198,14 @@ absl::Status probe_plugin(ProbeSubject subject, ProbeOptions options) {
   // the pipe and lingers is as late as one that did not.
   const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const FileDescriptor alarm = alarm_after(options.limit);
-  const bool watched = process.ok() && alarm.ok();
-  const bool ended =
-      watched && read_verdict(reads.get(), alarm, verdict) && ready_before(process.get(), alarm);
+  const End end = process.ok() && alarm.ok() ? read_verdict(reads.get(), process, alarm, verdict)
+                                             : End::kTooLate;
   int status = 0;
-  if (!ended) (void)::kill(pid, SIGKILL);
+  (void)::kill(-pid, SIGKILL);                           // and whatever it has started
+  if (end == End::kTooLate) (void)::kill(pid, SIGKILL);  // it may have left its group
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return judge(subject, options, verdict, ended, status);
+  return judge(subject, options, verdict, end, status);
 }
 
 }  // namespace fermata

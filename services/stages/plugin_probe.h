@@ -39,7 +39,7 @@ struct ProbeSubject {
 // Blocks until the process has ended, at most a little longer than the limit: worker thread.
 //   PLG-161  it died: by which signal, and in what
 //   PLG-162  it did not return within the limit, and was killed
-//   PLG-163  it ended the process by itself
+//   PLG-163  it ended the process by itself, or left another one behind
 //   PLG-164  the probe itself could not be run
 //   others   what the process found: PLG-112 to 121, 150, 151, 160, 170
 absl::Status probe_plugin(ProbeSubject subject, ProbeOptions options);

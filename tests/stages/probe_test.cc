@@ -50,6 +50,13 @@ TEST(Probe, ExitInCreate) {
             "is the server's; return an error instead");
 }
 
+TEST(Probe, AProcessLeftBehindIsSeenAtOnceAndEnded) {
+  EXPECT_EQ(probe_of("v1_3_create_forks").message(),
+            "PLG-163 org.example.versioned 1.3.0: started a process that goes on after it - the "
+            "server's process is not its to fork; ask for a process of its own with "
+            "FERMATA_PLUGIN_ISOLATE");
+}
+
 TEST(Probe, CreateThatFailsSaysWhatItWouldSayHere) {
   EXPECT_EQ(probe_of("v1_3_create_fails").message(),
             "PLG-160 org.example.versioned/version: create() returned E_UNAVAILABLE: no reason "

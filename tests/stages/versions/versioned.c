@@ -30,6 +30,7 @@
 #define NEVER_LETS_GO 8
 #define CALL_REFUSES 9
 #define CREATE_NEEDS_A_WORD 10
+#define CREATE_FORKS 11
 
 static const fermata_host* host;
 static int inits;   /* of this image */
@@ -59,6 +60,7 @@ static fermata_status create(fermata_instance* instance, fermata_str config, voi
   }
   if (FAULT == CREATE_CRASHES) raise(SIGSEGV);
   if (FAULT == CREATE_HANGS) pause();
+  if (FAULT == CREATE_FORKS && fork() == 0) pause();
   if (FAULT == CREATE_EXITS) exit(3);
   ++living;
   *inst = instance;
