@@ -98,7 +98,7 @@ void BlockingOp::done(PostNode& node) noexcept {
   BlockingOp& op = static_cast<Job&>(node).op;
   FERMATA_CHECK(op.running_, "a blocking call came back twice");
   op.running_ = false;
-  op.call().take_worker_mail();
+  op.call().take_worker_mail(WorkerMail::Taker::kWorkerReturned);
   const bool cancelled = op.call().cancel_reason() != 0 && !op.shielded();
   op.call().complete_now(op, cancelled ? FERMATA_E_CANCELLED : op.returned_);
 }

@@ -107,7 +107,7 @@ void StageCall::tell_outcome(StageOutcome& outcome) const {
   if (status_ != FERMATA_OK || flooded_ || abandoned_) outcome.status = absl_status();
   outcome.version = instance_.generation().label();
   if (outcome.status.ok()) return;
-  outcome.preempted = instance_.preempting() && cancel_reason() == FERMATA_CANCEL_SHUTDOWN;
+  outcome.preempted = preempted_;
   // Only the host knows what becomes of a process: a stage can pass on that one below it died.
   if (lost_below_ && (status_ == FERMATA_E_LOST || status_ == FERMATA_E_UNAVAILABLE)) {
     const bool again = instance_.stage().info().idempotent;

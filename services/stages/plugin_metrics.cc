@@ -36,6 +36,66 @@ bool same_shape(const PluginMetric& a, const PluginMetric& b) {
   return a.kind == b.kind && a.labels == b.labels && a.bounds == b.bounds;
 }
 
+// A metric as a plugin would define it.
+class DefinedAs {
+ public:
+  explicit DefinedAs(const PluginMetric& metric) {
+    for (const std::string& label : metric.labels) labels_.push_back(str_of(label));
+    def_.struct_size = sizeof def_;
+    def_.kind = metric.kind;
+    def_.name = str_of(metric.name);
+    def_.help = str_of(metric.help);
+    def_.labels = labels_.data();
+    def_.n_labels = static_cast<uint32_t>(labels_.size());
+    def_.bounds = metric.bounds.data();
+    def_.n_bounds = static_cast<uint32_t>(metric.bounds.size());
+  }
+  DefinedAs(const DefinedAs&) = delete;
+  fermata_status in(PluginMetrics& metrics, uint32_t* id) const { return metrics.define(def_, id); }
+
+ private:
+  std::vector<fermata_str> labels_;
+  fermata_metric_def def_{};
+};
+
+// Whether define() and update() could have made them.
+bool possible(const std::vector<PluginMetric>& metrics) {
+  PluginMetrics defined;
+  size_t series_count = 0;
+  for (const PluginMetric& metric : metrics) {
+    uint32_t id = 0;
+    if (DefinedAs(metric).in(defined, &id) != FERMATA_OK) return false;
+    const size_t buckets = metric.kind == FERMATA_METRIC_HISTOGRAM ? metric.bounds.size() + 1 : 0;
+    series_count += metric.series.size();
+    for (const auto& [key, series] : metric.series) {
+      if (series.label_values.size() != metric.labels.size()) return false;
+      if (series.buckets.size() != buckets) return false;
+    }
+  }
+  return series_count <= PluginMetrics::kMaxSeries;
+}
+
+// Of what only grows, what came since. A process that says less than before has counted anew.
+template <class Number>
+Number since(Number now, Number before) {
+  return now < before ? now : now - before;
+}
+
+void add_difference(uint32_t kind, const PluginMetricSeries& now, const PluginMetricSeries* before,
+                    PluginMetricSeries& sum) {
+  if (kind == FERMATA_METRIC_GAUGE) {
+    sum.value = now.value;
+    return;
+  }
+  // A histogram's sum may go down as well: values may be negative.
+  const double value = before == nullptr ? 0 : before->value;
+  sum.value += kind == FERMATA_METRIC_COUNTER ? since(now.value, value) : now.value - value;
+  sum.count += since(now.count, before == nullptr ? 0 : before->count);
+  for (size_t i = 0; i < now.buckets.size(); ++i) {
+    sum.buckets[i] += since(now.buckets[i], before == nullptr ? 0 : before->buckets[i]);
+  }
+}
+
 }  // namespace
 
 void PluginMetrics::begin_definitions() { defined_.assign(metrics_.size(), false); }
@@ -115,27 +175,35 @@ fermata_status PluginMetrics::update(uint32_t id, double value, const fermata_st
   return FERMATA_OK;
 }
 
-bool PluginMetrics::replace(std::vector<PluginMetric> metrics) {
-  PluginMetrics checked;
-  for (PluginMetric& metric : metrics) {
-    fermata_metric_def def{};
-    def.struct_size = sizeof def;
-    def.kind = metric.kind;
-    def.name = str_of(metric.name);
-    def.help = str_of(metric.help);
-    std::vector<fermata_str> labels;
-    for (const std::string& label : metric.labels) labels.push_back(str_of(label));
-    def.labels = labels.data();
-    def.n_labels = static_cast<uint32_t>(labels.size());
-    def.bounds = metric.bounds.data();
-    def.n_bounds = static_cast<uint32_t>(metric.bounds.size());
+bool PluginMetrics::add_from_process(std::vector<PluginMetric> now,
+                                     std::vector<PluginMetric>& before) {
+  if (!possible(now)) return false;
+  begin_definitions();
+  for (const PluginMetric& metric : now) {
     uint32_t id = 0;
-    if (checked.define(def, &id) != FERMATA_OK) return false;
-    checked.series_count_ += metric.series.size();
-    if (checked.series_count_ > kMaxSeries) return false;
-    checked.metrics_.back().series = std::move(metric.series);
+    if (DefinedAs(metric).in(*this, &id) != FERMATA_OK) continue;  // too many, with other versions'
+    const auto last =
+        std::find_if(before.begin(), before.end(), [&metric](const PluginMetric& one) {
+          return one.name == metric.name && same_shape(one, metric);
+        });
+    for (const auto& [key, series] : metric.series) {
+      std::vector<fermata_str> values;
+      for (const std::string& value : series.label_values) values.push_back(str_of(value));
+      PluginMetricSeries* const sum =
+          series_of(metrics_[id - 1], values.data(), static_cast<uint32_t>(values.size()));
+      if (sum == nullptr) {
+        ++dropped_;
+        continue;
+      }
+      const PluginMetricSeries* known = nullptr;
+      if (last != before.end()) {
+        const auto found = last->series.find(key);
+        if (found != last->series.end()) known = &found->second;
+      }
+      add_difference(metric.kind, series, known, *sum);
+    }
   }
-  *this = std::move(checked);
+  before = std::move(now);
   return true;
 }
 

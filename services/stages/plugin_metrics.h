@@ -46,9 +46,11 @@ class PluginMetrics {
   fermata_status define(const fermata_metric_def& def, uint32_t* id);
   fermata_status update(uint32_t id, double value, const fermata_str* label_values, uint32_t count);
 
-  // Everything at once, as a plugin's own process counted it. False, and nothing changes, when a
-  // name, label, bound or number of series is not what define() and update() can make.
-  bool replace(std::vector<PluginMetric> metrics);
+  // What a plugin's own process has counted since its start. `before` is what the same process said
+  // the last time, nothing at first, and becomes `now`: only what came since is added, so that
+  // neither another process nor another version makes a number go down. False, and nothing changes,
+  // when a name, label, bound or number of series is not what define() and update() can make.
+  bool add_from_process(std::vector<PluginMetric> now, std::vector<PluginMetric>& before);
 
   const std::vector<PluginMetric>& all() const { return metrics_; }
   uint64_t dropped() const { return dropped_; }

@@ -52,6 +52,11 @@ class StageCall final : public fermata_call, public RunningCall {
   void start_later() noexcept override;
   void cancel(uint32_t reason) noexcept override;
   void disown(uint32_t reason) noexcept override;
+  // Cancelled so that another version runs its job: its outcome says so.
+  void preempt() noexcept {
+    preempted_ = preempted_ || cancel_reason() == 0;
+    cancel(FERMATA_CANCEL_SHUTDOWN);
+  }
 
   // The root call, when the plugin's object is gone or never was: its ops are dropped, new ones
   // refused.
@@ -60,7 +65,9 @@ class StageCall final : public fermata_call, public RunningCall {
   void take_outcome(StageOutcome& outcome) override;
   // The same without the output.
   void tell_outcome(StageOutcome& outcome) const;
-  fermata_status status() const noexcept override { return status_; }
+  fermata_status status() const noexcept override {
+    return flooded_ ? FERMATA_E_INVALID : status_;  // whatever the stage says of itself
+  }
   StageResult result() const noexcept;
   const std::string& failure_message() const noexcept { return failure_.message; }
   const Buffer& output() const noexcept { return output_; }
@@ -95,7 +102,7 @@ class StageCall final : public fermata_call, public RunningCall {
   // From inside a host function, or with other calls on the stack.
   void complete_later(CallOp& op, fermata_status status) noexcept;
   void chunk_from_child(uint64_t token, const Buffer& bytes) noexcept;
-  void take_worker_mail() noexcept;
+  void take_worker_mail(WorkerMail::Taker taker) noexcept;
   // A stage that this one called lost its process.
   void lost_below(const StageOutcome& outcome) noexcept {
     lost_below_ = true;
@@ -163,6 +170,7 @@ class StageCall final : public fermata_call, public RunningCall {
   bool delivery_queued_ = false;
   bool delivering_ = false;
   bool abandoned_ = false;
+  bool preempted_ = false;
   bool emitted_final_ = false;
   bool flooded_ = false;  // more chunks than the server takes
   bool lost_below_ = false;

@@ -211,9 +211,9 @@ void StageCall::fail_detail(const fermata_failure& failure) {
   failure_ = FailureDetail::copy_of(failure);
 }
 
-void StageCall::take_worker_mail() noexcept {
+void StageCall::take_worker_mail(WorkerMail::Taker taker) noexcept {
   if (!box_) return;
-  WorkerMail::Letter letter = box_->mail.take();
+  WorkerMail::Letter letter = box_->mail.take(taker);
   if (letter.fraction && spec_.observer != nullptr)
     spec_.observer->progress(*letter.fraction, letter.note);
   for (const WorkerMail::Log& entry : letter.logs) instance_.log(this, entry.level, entry.message);

@@ -71,10 +71,7 @@ absl::Status StageInstance::create(const std::string& config) {
 }
 
 void StageInstance::preempt() {
-  preempting_ = true;
-  for (StageCall* call = first_call_; call != nullptr; call = call->next) {
-    call->cancel(FERMATA_CANCEL_SHUTDOWN);
-  }
+  for (StageCall* call = first_call_; call != nullptr; call = call->next) call->preempt();
 }
 
 void StageInstance::close() {

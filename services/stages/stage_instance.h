@@ -86,7 +86,6 @@ class StageInstance final : public fermata_instance, public Callee {
   absl::Status create(const std::string& config);
   // Cancels the calls that run, because their version of the plugin goes.
   void preempt();
-  bool preempting() const { return preempting_; }
   // Cancels everything; closed() is set when the plugin's object is gone.
   void close();
   Event& closed() { return closed_; }
@@ -141,7 +140,6 @@ class StageInstance final : public fermata_instance, public Callee {
   bool creating_ = false;
   bool open_ = false;
   bool closing_ = false;
-  bool preempting_ = false;
   bool abandoned_ = false;
   FailureDetail create_failure_;
   StageCall root_;

@@ -10,8 +10,9 @@ namespace fermata {
 
 struct StageCall::WorkerBox : PostNode {
   explicit WorkerBox(StageCall& call) noexcept
-      : PostNode(
-            [](PostNode& node) noexcept { static_cast<WorkerBox&>(node).call.take_worker_mail(); }),
+      : PostNode([](PostNode& node) noexcept {
+          static_cast<WorkerBox&>(node).call.take_worker_mail(WorkerMail::Taker::kNote);
+        }),
         call(call) {}
   StageCall& call;
   WorkerMail mail;

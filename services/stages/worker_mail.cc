@@ -16,7 +16,7 @@ FailureDetail FailureDetail::copy_of(const fermata_failure& failure) {
   return detail;
 }
 
-bool WorkerMail::note_posted() { return !std::exchange(waiting_, true); }
+bool WorkerMail::note_posted() { return !std::exchange(in_post_, true); }
 
 bool WorkerMail::progress(double fraction, std::string_view note) {
   std::lock_guard lock(mutex_);
@@ -41,9 +41,9 @@ bool WorkerMail::fail(FailureDetail failure) {
   return note_posted();
 }
 
-WorkerMail::Letter WorkerMail::take() {
+WorkerMail::Letter WorkerMail::take(Taker taker) {
   std::lock_guard lock(mutex_);
-  waiting_ = false;
+  if (taker == Taker::kNote) in_post_ = false;
   return std::exchange(letter_, Letter{});
 }
 

@@ -5,7 +5,8 @@
 // log beyond kMaxLogs is counted and dropped, and at most one note is in the post at a time.
 // Ordering: everything is under one mutex; the note's post (release) and run (acquire) order the
 // box's own life. The call outlives its blocking code, and the box is emptied by the loop before it
-// learns that the code has returned.
+// learns that the code has returned. Only the note's own run ends its stay in the post: as long as
+// it is there, another worker of the same call must not post it again.
 #ifndef SERVICES_STAGES_WORKER_MAIL_H_
 #define SERVICES_STAGES_WORKER_MAIL_H_
 
@@ -50,14 +51,15 @@ class WorkerMail {
   bool fail(FailureDetail failure);
 
   // Loop thread: everything said so far.
-  Letter take();
+  enum class Taker : uint8_t { kNote, kWorkerReturned };
+  Letter take(Taker taker);
 
  private:
   bool note_posted();
 
   std::mutex mutex_;
   Letter letter_;
-  bool waiting_ = false;
+  bool in_post_ = false;
 };
 
 }  // namespace fermata

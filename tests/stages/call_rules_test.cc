@@ -321,5 +321,32 @@ TEST_F(CallRules, LogsBeyondTheLimitAreCountedNotWritten) {
   });
 }
 
+// The caller hears what became of it, whatever the stage itself returns.
+TEST_F(CallRules, ASubStageThatSaidTooMuchHasFailedThoughItReturnsOk) {
+  plugin.on_start = [this](ScriptedCall& job) {
+    if (job.input == "1") {
+      std::string chunk(size_t{16} << 20, 'x');
+      const fermata_buf buf = {reinterpret_cast<uint8_t*>(chunk.data()), chunk.size(), nullptr};
+      for (int i = 0; i < 5; ++i) (void)plugin.host->emit(job.call, &buf, 0);
+      return FERMATA_OK;
+    }
+    std::string one = "1";
+    const fermata_buf input = {reinterpret_cast<uint8_t*>(one.data()), 1, nullptr};
+    EXPECT_EQ(
+        plugin.host->call_stage(job.call, 3, fermata_str{ScriptedPlugin::kStage, 14}, &input, 0, 0),
+        FERMATA_OK);
+    return FERMATA_PENDING;
+  };
+  plugin.on_resume = [this](ScriptedCall& job, const fermata_event& event) {
+    if (event.kind == FERMATA_EV_STAGE_CHUNK) return FERMATA_PENDING;
+    return plugin.answer(job, std::to_string(event.status));
+  };
+  run([](PluginHost& host, CallRules& test) -> Co<absl::Status> {
+    StageOutcome outcome = co_await call_stage(host, ScriptedPlugin::kStage, "null");
+    EXPECT_EQ(outcome.output.view(), std::to_string(FERMATA_E_INVALID));
+    co_return outcome.status;
+  });
+}
+
 }  // namespace
 }  // namespace fermata

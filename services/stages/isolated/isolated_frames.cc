@@ -57,7 +57,6 @@ absl::Status IsolatedPlugin::handle(const Frame& frame) {
       if (!end.ok()) return end.status();
       if (end->status == FERMATA_OK) policy_.proved_good();
       const bool held = end->result == StageResult::kAbandoned;
-      if (preempting_ && end->status == FERMATA_E_CANCELLED) end->outcome.preempted = true;
       call.finished(*std::move(end));
       if (held) {
         // In the server its code would have to be kept for ever; here it can go.
@@ -151,10 +150,12 @@ absl::Status IsolatedPlugin::handle_log(uint64_t number, std::string_view payloa
 }
 
 absl::Status IsolatedPlugin::handle_metrics(uint64_t stage, std::string_view payload) {
-  if (stage >= stages_.size()) return breach("METRICS of no stage");
+  if (stage >= told_metrics_.size()) return breach("METRICS of no stage");
   absl::StatusOr<std::vector<PluginMetric>> metrics = decode_metrics(payload);
   if (!metrics.ok()) return metrics.status();
-  if (!stages_[stage]->metrics().replace(*std::move(metrics))) return breach("METRICS");
+  if (!stages_[stage]->metrics().add_from_process(*std::move(metrics), told_metrics_[stage])) {
+    return breach("METRICS");
+  }
   return absl::OkStatus();
 }
 

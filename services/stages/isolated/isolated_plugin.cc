@@ -75,9 +75,11 @@ Co<absl::Status> IsolatedPlugin::create(std::vector<std::unique_ptr<RemoteStage>
 
 void IsolatedPlugin::send_create() {
   state_ = State::kCreating;
+  told_metrics_.assign(stages_.size(), {});
   std::vector<std::string> configs;
   for (const auto& stage : stages_) configs.push_back(stage->config());
   send(FrameType::kCreate, 0, encode_configs(configs));
+  loop().timers().arm(timer_, loop().now_ns() + absl::ToInt64Nanoseconds(kStartMax));
 }
 
 void IsolatedPlugin::created() {
@@ -91,6 +93,7 @@ void IsolatedPlugin::created() {
 
 void IsolatedPlugin::fail_start(absl::Status why) {
   start_failure_ = std::move(why);
+  if (timer_.armed()) timer_.disarm();
   settled_.set();
 }
 
@@ -98,10 +101,14 @@ void IsolatedPlugin::restart() noexcept {
   ++stats_->restarts;
   const absl::Status spawned = spawn();
   if (spawned.ok()) return;
-  ProcessEnd end;
-  end.cause = "start";
-  end.how = std::string(spawned.message());
-  on_ended(std::move(end));
+  // This server's trouble (descriptors, memory), not the plugin's: no crash, and calls go on
+  // waiting.
+  last_end_ = std::string(spawned.message());
+  next_start_ns_ = loop().now_ns() + absl::ToInt64Nanoseconds(kStartAgain);
+  state_ = State::kBackingOff;
+  loop().timers().arm(timer_, next_start_ns_);
+  say(StageLogLevel::kError,
+      absl::StrCat(last_end_, "; tried again in ", absl::FormatDuration(kStartAgain)));
 }
 
 void IsolatedPlugin::timer_fired(Timer& timer) noexcept {
@@ -275,8 +282,7 @@ std::string IsolatedPlugin::state_text() const {
 // ---- closing ----------------------------------------------------------------------------------
 
 void IsolatedPlugin::preempt() {
-  preempting_ = true;
-  for (auto& [number, call] : calls_) call->cancel(FERMATA_CANCEL_SHUTDOWN);
+  for (auto& [number, call] : calls_) call->preempt();
 }
 
 void IsolatedPlugin::begin_close() {

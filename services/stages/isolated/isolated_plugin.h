@@ -43,6 +43,7 @@ namespace fermata {
 class IsolatedPlugin final : private PluginProcess::Owner {
  public:
   static constexpr absl::Duration kStartMax = absl::Seconds(60);
+  static constexpr absl::Duration kStartAgain = absl::Seconds(5);  // when no process could be made
 
   enum class State : uint8_t {
     kNew,
@@ -79,7 +80,6 @@ class IsolatedPlugin final : private PluginProcess::Owner {
 
   // Running calls are cancelled, to be run again by another version.
   void preempt();
-  bool preempting() const { return preempting_; }
   // New calls are refused and running ones cancelled.
   void begin_close();
   //   wakes when   the process has ended: by itself, or killed after the grace period
@@ -157,12 +157,12 @@ class IsolatedPlugin final : private PluginProcess::Owner {
   std::vector<std::unique_ptr<RemoteStage>> stages_;
   std::map<uint64_t, std::unique_ptr<RemoteCall>> calls_;  // in the order in which they came
   SubCalls sub_calls_{*this};
+  std::vector<std::vector<PluginMetric>> told_metrics_;  // by stage, by this process
   LogLimit log_limit_;
   uint64_t next_call_ = 1;
   State state_ = State::kNew;
   bool was_ready_ = false;
   bool closing_ = false;
-  bool preempting_ = false;
   int64_t next_start_ns_ = 0;
   std::string last_end_;
   absl::Status start_failure_;

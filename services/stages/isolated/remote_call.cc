@@ -105,6 +105,7 @@ void RemoteCall::finished(EndMessage end) {
   } else {
     // Its process said so, so it lives: what died was below.
     end.outcome.lost_below = end.outcome.lost;
+    if (preempted_ && end.status == FERMATA_E_CANCELLED) end.outcome.preempted = true;
     tell(end.status, end.result, std::move(end.outcome));
   }
   stage_.plugin().forget(*this);
@@ -194,7 +195,8 @@ void RemoteCall::tell_cancelled() {
       absl::StrCat(stage_.info().use, late ? ": deadline exceeded" : " was cancelled",
                    " while its process was not there");
   outcome.status = late ? absl::DeadlineExceededError(why) : absl::CancelledError(why);
-  outcome.retryable = late;
+  outcome.preempted = outcome.unstarted = preempted_;
+  outcome.retryable = late || preempted_;
   tell(FERMATA_E_CANCELLED, late ? StageResult::kDeadline : StageResult::kCancelled,
        std::move(outcome));
 }

@@ -44,6 +44,12 @@ class RemoteCall final : public RunningCall {
   const StageCallSpec& spec() const { return spec_; }
   const RemoteStage& stage() const { return stage_; }
 
+  // Cancelled so that another version runs its job: its outcome says so.
+  void preempt() noexcept {
+    preempted_ = preempted_ || cancel_reason_ == 0;
+    cancel(FERMATA_CANCEL_SHUTDOWN);
+  }
+
   // From the plugin. What may free the call says so.
   void send_start();
   void process_ready();              // a waiting call goes
@@ -79,6 +85,7 @@ class RemoteCall final : public RunningCall {
   uint32_t cancel_reason_ = 0;
   State state_ = State::kNew;
   bool counted_ = false;
+  bool preempted_ = false;
 };
 
 }  // namespace fermata

@@ -10,8 +10,11 @@
 namespace fermata {
 
 struct SubCalls::SubCall final : RunningCall::Owner, StageObserver {
-  SubCall(SubCalls& all, uint64_t id) : all(all), id(id) {}
+  SubCall(SubCalls& all, uint64_t id, size_t bytes) : all(all), id(id), bytes(bytes) {
+    all.bytes_ += bytes;
+  }
   ~SubCall() {
+    all.bytes_ -= bytes;
     if (call != nullptr) call->disown(FERMATA_CANCEL_SHUTDOWN);
   }
   void call_ended(RunningCall& ended) noexcept override {
@@ -28,6 +31,7 @@ struct SubCalls::SubCall final : RunningCall::Owner, StageObserver {
 
   SubCalls& all;
   const uint64_t id;
+  const size_t bytes;  // of its input
   RunningCall* call = nullptr;
 };
 
@@ -40,6 +44,15 @@ absl::Status SubCalls::begin(uint64_t id, SubCallMessage message, const StageCal
   }
   if (calls_.size() >= kMax) {
     return absl::InvalidArgumentError(absl::StrCat("more than ", kMax, " sub-calls at once"));
+  }
+  if (bytes_ + message.input.size() > kPayloads * plugin_.payload_max()) {
+    StageOutcome much;
+    much.status = absl::ResourceExhaustedError(
+        absl::StrCat("the sub-calls of this plugin's process hold ", bytes_,
+                     " bytes of input, at most ", kPayloads * plugin_.payload_max(), " with the ",
+                     message.input.size(), " of this one - wait for some of them first"));
+    answer(id, FERMATA_E_NOMEM, std::move(much));
+    return absl::OkStatus();
   }
   const HostContext& host = plugin_.host();
   StageTarget target;
@@ -75,7 +88,8 @@ absl::Status SubCalls::begin(uint64_t id, SubCallMessage message, const StageCal
     answer(id, FERMATA_E_INVALID, std::move(refused));
     return absl::OkStatus();
   }
-  SubCall& sub = *calls_.emplace(id, std::make_unique<SubCall>(*this, id)).first->second;
+  SubCall& sub =
+      *calls_.emplace(id, std::make_unique<SubCall>(*this, id, checked->size())).first->second;
   if (message.wants_chunks) spec.observer = &sub;
   spec.input = Buffer(*std::move(checked));
   spec.hold = CallHold(*target.generation);

@@ -22,6 +22,7 @@ class IsolatedPlugin;
 class SubCalls {
  public:
   static constexpr size_t kMax = 10000;
+  static constexpr size_t kPayloads = 4;  // so many of the largest input may they hold together
 
   explicit SubCalls(IsolatedPlugin& plugin);
   SubCalls(const SubCalls&) = delete;
@@ -40,6 +41,7 @@ class SubCalls {
   void answer(uint64_t id, fermata_status status, StageOutcome outcome);
 
   IsolatedPlugin& plugin_;
+  size_t bytes_ = 0;                                               // of the inputs of calls_
   absl::flat_hash_map<uint64_t, std::unique_ptr<SubCall>> calls_;  // by the process's number
 };
 

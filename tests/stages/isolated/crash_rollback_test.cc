@@ -106,5 +106,51 @@ TEST_F(CrashRollback, ACanaryIsWithdrawnAfterThreeCrashes) {
   });
 }
 
+// Its process is being started again when its version has to go: nothing of it has run, so it
+// begins in the new one.
+struct Waiting {
+  static Co<absl::Status> call(PluginHost* host, StageRef stage, StageOutcome* out, Event* done) {
+    StageRequest request;
+    request.job_id = "waits";
+    request.input = "1";
+    *out = co_await host->call(stage, std::move(request));
+    done->set();
+    co_return absl::OkStatus();
+  }
+  static Co<absl::Status> all(TaskGroup& group, PluginHost* host, CrashRollback* test,
+                              StageOutcome* out) {
+    absl::StatusOr<StageRef> old = host->resolve("crasher/echo");
+    for (int i = 0; i < 4; ++i) {  // so that it waits for up to 1.6 s
+      StageOutcome crashed = co_await call_stage(*host, "crasher/segv", "null");
+      EXPECT_TRUE(crashed.lost) << crashed.status;
+    }
+    Event done;
+    group.spawn(call, host, *old, out, &done);
+    co_await yield_now();
+    FileReport report = co_await test->load_new_version(*host);
+    EXPECT_EQ(report.status, absl::OkStatus());
+    co_await done.wait();
+    co_return absl::OkStatus();
+  }
+};
+
+class ShortDrain : public CrashRollback {
+ public:
+  ShortDrain() { options.drain_timeout = absl::Milliseconds(1); }
+};
+
+TEST_F(ShortDrain, ACallThatWaitsForItsProcessGoesToTheNewVersion) {
+  run_steps([](PluginHost& host, CrashRollback& test) -> Co<absl::Status> {
+    StageOutcome out;
+    PluginHost* running = &host;
+    CrashRollback* self = &test;
+    absl::Status ran = co_await with_group(&Waiting::all, running, self, &out);
+    // Drawn: the process may have come back before the new version did.
+    EXPECT_TRUE(out.status.ok() || out.preempted) << out.status;
+    EXPECT_TRUE(out.status.ok() || (out.unstarted && out.retryable)) << out.status;
+    co_return ran;
+  });
+}
+
 }  // namespace
 }  // namespace fermata

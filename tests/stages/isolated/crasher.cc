@@ -188,6 +188,22 @@ class Nest : public Plain<Nest> {
   }
 };
 
+// Six calls at once of a stage that never ends, each with all of the input.
+class Hoard : public Plain<Hoard> {
+ public:
+  STAGE("hoard", FERMATA_STAGE_IDEMPOTENT)
+  Co<Result> run(Call& call) {
+    auto all = co_await fermata::gather(forever(call), forever(call), forever(call), forever(call),
+                                        forever(call), forever(call));
+    co_return all.status();
+  }
+
+ private:
+  static Co<Result> forever(Call& call) {
+    co_return co_await call.call_stage("sample/forever", std::string(call.input()));
+  }
+};
+
 // What the process may do: a debugger's call, and reading the file that the input names.
 class Probe : public Plain<Probe> {
  public:
@@ -209,4 +225,4 @@ class Probe : public Plain<Probe> {
 }  // namespace
 
 FERMATA_PLUGIN("org.example.crasher", VERSION, Echo, Segv, Abort, Exit, Spin, Leak, Corrupt, Flood,
-               Huge, Wait, Nap, Once, Hold, Nest, Probe);
+               Huge, Wait, Nap, Once, Hold, Nest, Hoard, Probe);

@@ -197,17 +197,71 @@ TEST(Message, MetricsAreBentInEveryWayAndCheckedLikeDefinedOnes) {
       [](std::string_view bytes) {
         auto decoded = decode_metrics(bytes);
         if (!decoded.ok()) return false;
-        (void)PluginMetrics().replace(*std::move(decoded));
+        std::vector<PluginMetric> before;
+        (void)PluginMetrics().add_from_process(*std::move(decoded), before);
         return true;
       },
       false);
   PluginMetrics copy;
-  EXPECT_TRUE(copy.replace(*decode_metrics(good)));
+  std::vector<PluginMetric> before;
+  EXPECT_TRUE(copy.add_from_process(*decode_metrics(good), before));
   EXPECT_EQ(copy.all().at(0).series.begin()->second.count, 1u);
   auto evil = *decode_metrics(good);
   evil[0].name = "x\" } 1\nforged_total 1";
-  EXPECT_FALSE(copy.replace(evil)) << "a name that would forge lines of the exposition";
+  EXPECT_FALSE(copy.add_from_process(evil, before))
+      << "a name that would forge lines of the exposition";
   EXPECT_EQ(copy.all().at(0).name, "waits");
+}
+
+PluginMetric metric_of(uint32_t kind, double value) {
+  PluginMetric metric;
+  metric.kind = kind;
+  metric.name = kind == FERMATA_METRIC_GAUGE ? "open" : "calls_total";
+  metric.labels = {"peer"};
+  PluginMetricSeries series;
+  series.label_values = {"a"};
+  series.value = value;
+  metric.series[std::string("a\0", 2)] = series;
+  return metric;
+}
+
+// By name: "calls_total 8".
+std::string sums(const PluginMetrics& metrics) {
+  std::string out;
+  for (const PluginMetric& metric : metrics.all()) {
+    for (const auto& [key, series] : metric.series) {
+      out += metric.name + " " + std::to_string(static_cast<int>(series.value)) + "\n";
+    }
+  }
+  return out;
+}
+
+TEST(Metrics, NeitherARestartNorAnotherVersionMakesANumberGoDown) {
+  PluginMetrics all;
+  std::vector<PluginMetric> first;
+  std::vector<PluginMetric> second;
+  const auto told = [&all](std::vector<PluginMetric>& process, double calls, double open) {
+    return all.add_from_process(
+        {metric_of(FERMATA_METRIC_COUNTER, calls), metric_of(FERMATA_METRIC_GAUGE, open)}, process);
+  };
+  EXPECT_TRUE(told(first, 5, 2));
+  EXPECT_TRUE(told(first, 7, 3));
+  EXPECT_EQ(sums(all), "calls_total 7\nopen 3\n");
+  EXPECT_TRUE(told(second, 1, 1)) << "another process, beside it";
+  EXPECT_TRUE(told(first, 8, 3));
+  EXPECT_TRUE(told(second, 2, 1));
+  EXPECT_EQ(sums(all), "calls_total 10\nopen 1\n");
+}
+
+TEST(Metrics, AHistogramsSeriesMustHaveItsBuckets) {
+  PluginMetric histogram = metric_of(FERMATA_METRIC_HISTOGRAM, 1);
+  histogram.bounds = {0.1, 1};
+  PluginMetrics all;
+  std::vector<PluginMetric> before;
+  EXPECT_FALSE(all.add_from_process({histogram}, before));
+  histogram.series.begin()->second.buckets = {1, 0, 0};
+  EXPECT_TRUE(all.add_from_process({histogram}, before));
+  EXPECT_EQ(all.all().at(0).series.begin()->second.buckets, (std::vector<uint64_t>{1, 0, 0}));
 }
 
 }  // namespace

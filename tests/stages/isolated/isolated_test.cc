@@ -83,6 +83,22 @@ TEST_F(Isolated, ALargeOutputWithinTheLimitArrives) {
   });
 }
 
+TEST_F(Isolated, SubCallsThatWaitHoldABoundedAmountOfInput) {
+  options.payload_max = 1 << 20;
+  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
+    const std::string input = absl::StrCat("\"", std::string(1'000'000, 'y'), "\"");
+    StageOutcome outcome = co_await call_stage(host, "crasher/hoard", input);
+    EXPECT_EQ(outcome.status.code(), absl::StatusCode::kResourceExhausted) << outcome.status;
+    EXPECT_TRUE(absl::StrContains(text_of(outcome),
+                                  "the sub-calls of this plugin's process hold 4000008 bytes"))
+        << text_of(outcome);
+    // The four that were taken were cancelled with their caller, and what they held is free again.
+    outcome = co_await call_stage(host, "crasher/nest", R"("sample/echo")");
+    EXPECT_EQ(outcome.status, absl::OkStatus());
+    co_return absl::OkStatus();
+  });
+}
+
 Co<absl::Status> hold_and_give_up(PluginHost* host) {
   struct Body {
     static Co<absl::Status> call(PluginHost* host, Begun* begun) {
