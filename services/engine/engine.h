@@ -77,6 +77,8 @@ class Engine {
   // Submits and waits for the end. An error means refused; look at `state` for how it ended.
   //   on cancel    the job is cancelled when this was the last one to wait for it in this way,
   //                unless `detach`
+  //   on shutdown  DRAINING, naming the job, when the store keeps it and it goes on in the next
+  //   life
   Co<absl::StatusOr<JobView>> submit_and_wait(SubmitRequest request, bool detach);
 
   // NOT_FOUND.
@@ -87,6 +89,7 @@ class Engine {
 
   // The job when it has ended, or as it is at `until`. NOT_FOUND.
   //   on cancel    at once; the job is not touched
+  //   on shutdown  as submit_and_wait()
   Co<absl::StatusOr<JobView>> wait(std::string id, absl::Time until);
 
   // After_sequence 0 begins with a SNAPSHOT. NOT_FOUND.
@@ -208,7 +211,11 @@ class Engine {
   // Until the store has it; an error only when the engine stops first.
   Co<absl::Status> commit_final(JobView record);
   std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
+  // The job has ended, and the store has that.
   void conclude(Job& job, JobView record);
+  // It has not, and this engine does nothing more for it.
+  void leave(Job& job);
+  void let_go(Job& job);
   Co<void> expire_pending();
   static Ending expired();
   // The job ends without having run.
@@ -227,6 +234,8 @@ class Engine {
   size_t unfinished() const { return live_.size() + backlog_.absent(); }
   Co<absl::StatusOr<JobView>> get_stored(std::string id);
   Co<absl::StatusOr<JobView>> ended(JobRef job);
+  // What those are told who waited until the job was over.
+  absl::StatusOr<JobView> end_of(Job& job);
   JobPage list_live(const ListQuery& query);
   // Unfinished jobs that only the store has.
   Co<absl::StatusOr<JobPage>> list_waiting(ListQuery query);

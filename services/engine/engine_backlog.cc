@@ -244,7 +244,7 @@ Co<absl::Status> Engine::expire_stored() {
     co_await note_read(due.status(), &delay);
     if (!due.ok()) continue;
     // No more at once than these; others that are due wait for a place in memory.
-    for (const JobRef& job : *due) co_await job->ended.wait();
+    for (const JobRef& job : *due) co_await job->over.wait();
   }
 }
 

@@ -33,7 +33,7 @@ JobRef Engine::find_live(std::string_view id) const {
 
 absl::Status Engine::not_here(const std::string& id) const {
   // An engine that stops leaves what goes on to the next one; otherwise it is being stored.
-  return stopping_ ? draining() : job_not_found(id);
+  return stopping_ ? job_left(id) : job_not_found(id);
 }
 
 Co<absl::StatusOr<JobView>> Engine::get_stored(std::string id) {
@@ -51,18 +51,27 @@ Co<absl::StatusOr<JobView>> Engine::get(std::string id) {
 
 Co<absl::StatusOr<JobView>> Engine::wait(std::string id, absl::Time until) {
   const JobRef job = co_await find(id);
-  if (job == nullptr) co_return co_await get_stored(std::move(id));
+  if (job == nullptr) {
+    absl::StatusOr<JobView> stored = co_await get_stored(id);
+    if (stopping_ && stored.ok() && !(*stored)->finished()) co_return job_left(id);
+    co_return stored;
+  }
   if (until == absl::InfiniteFuture()) co_return co_await ended(job);
   Counted waiter(stats_.waiters);
-  // Late or not, the answer is the job as it is then.
-  absl::Status in_time = co_await timeout_at(until, job->ended.wait());
+  absl::Status over = co_await timeout_at(until, job->over.wait());
+  if (over.ok()) co_return end_of(*job);
   co_return journal_.view(*job);
 }
 
 Co<absl::StatusOr<JobView>> Engine::ended(JobRef job) {
   Counted waiter(stats_.waiters);
-  co_await job->ended.wait();
-  co_return journal_.view(*job);
+  co_await job->over.wait();
+  co_return end_of(*job);
+}
+
+absl::StatusOr<JobView> Engine::end_of(Job& job) {
+  if (!is_finished(job.state)) return job_left(job.spec->id);
+  return journal_.view(job);
 }
 
 Co<absl::StatusOr<Watch>> Engine::watch(std::string id, int64_t after_sequence) {
@@ -88,9 +97,8 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
   }
   const bool waits = job->queued || job->parked;
   stop_job(*job, cause);
-  if (waits) {
-    co_await job->ended.wait();  // nothing has to let go: only the store is asked
-  } else if (job->state == JobState::kCancelling && store_.keeps(*job->spec)) {
+  if (waits) co_return co_await ended(job);  // nothing has to let go: only the store is asked
+  if (job->state == JobState::kCancelling && store_.keeps(*job->spec)) {
     // Who is told that it stops must not find it running after a crash.
     absl::Status told = co_await commit(journal_.view(*job));
     if (!told.ok()) {

@@ -148,8 +148,11 @@ void Engine::fail_stored(Job& job, const JobRecord& record, std::string reason, 
 
 Co<void> Engine::store_failed(JobRef job, JobView record) {
   absl::Status stored = co_await commit_final(record);
-  // A stopping engine leaves it: the next start fails it again.
-  conclude(*job, stored.ok() ? record : journal_.view(*job));
+  if (stored.ok()) {
+    conclude(*job, record);
+  } else {
+    leave(*job);  // the next start fails it again
+  }
 }
 
 }  // namespace fermata

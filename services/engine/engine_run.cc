@@ -94,7 +94,7 @@ void Engine::abandon() {
     if (job->admission == JobAdmission::kStoring) {
       refuse(*job, draining());
     } else {
-      conclude(*job, journal_.view(*job));
+      leave(*job);
     }
   }
   deadlines_.clear();
@@ -148,7 +148,7 @@ Co<void> Engine::run_job(JobRef job) {
     ending = ending_of(*job, execution, outcome);
     job->scope = nullptr;
     if (job->left && outcome.cancelled() && outcome.reason() != CancelReason::kDeadline) {
-      conclude(*job, journal_.view(*job));
+      leave(*job);
       co_return;
     }
   }
@@ -197,8 +197,11 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
   if (planted(PlantedBug::kEndTwice)) conclude(*job, record);
   absl::Status stored = co_await commit_final(record);
   if (planted(PlantedBug::kEndTwice)) co_return;
-  // A stopping engine leaves it as the store last saw it: it will be run again.
-  conclude(*job, stored.ok() ? record : journal_.view(*job));
+  if (stored.ok()) {
+    conclude(*job, record);
+  } else {
+    leave(*job);  // as the store last saw it: it will be run again
+  }
 }
 
 Co<absl::Status> Engine::commit_final(JobView record) {
@@ -230,15 +233,23 @@ std::shared_ptr<const JobRecord> Engine::final_record(const Job& job, Ending end
 }
 
 void Engine::conclude(Job& job, JobView record) {
-  const JobRef keep = job.shared_from_this();
-  if (record->finished()) {
-    if (!record->reason.empty()) ++stats_.finished_reasons[record->reason];
-    if (job.plan != nullptr) count_end(*job.plan->stats, *record);
-    if (asked_) left_.insert(record->id());
-  }
+  if (!record->reason.empty()) ++stats_.finished_reasons[record->reason];
+  if (job.plan != nullptr) count_end(*job.plan->stats, *record);
+  if (asked_) left_.insert(record->id());
   journal_.ended(job, std::move(record));
+  let_go(job);
+}
+
+void Engine::leave(Job& job) {
+  job.left = true;
+  journal_.left(job);
+  let_go(job);
+}
+
+void Engine::let_go(Job& job) {
+  const JobRef keep = job.shared_from_this();
   backlog_.ended(job);
-  job.ended.set();
+  job.over.set();
   left_memory(job);
 }
 
@@ -299,7 +310,7 @@ void Engine::end_for_stop(Job& job) {
   if (job.ending || job.cancel_cause.has_value()) return;
   if (job.queued || job.parked) {
     unqueue(job);
-    conclude(job, journal_.view(job));
+    leave(job);
     return;
   }
   job.left = true;

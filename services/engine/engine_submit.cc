@@ -20,7 +20,7 @@ class Engine::RunHold {
   RunHold(const RunHold&) = delete;
   ~RunHold() {
     const bool last = --job_->holds == 0;
-    const bool lives = job_->admission == JobAdmission::kAccepted && !job_->ended.is_set();
+    const bool lives = job_->admission == JobAdmission::kAccepted && !job_->over.is_set();
     if (last && lives && !job_->detached) engine_.stop_job(*job_, CancelCause::kClientGone);
   }
 

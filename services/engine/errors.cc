@@ -214,6 +214,18 @@ absl::Status draining() {
       detail);
 }
 
+absl::Status job_left(std::string_view id) {
+  ErrorDetail detail;
+  detail.reason = "DRAINING";
+  detail.metadata = {{"job", std::string(id)}};
+  detail.retry_delay = absl::Seconds(1);
+  return with_detail(
+      absl::UnavailableError(str_cat("the server is shutting down and jobs/", id,
+                                     " has not ended; it is kept, and goes on when the server is "
+                                     "back: ask for it again then")),
+      detail);
+}
+
 absl::Status store_unavailable(std::string_view what, const absl::Status& why,
                                absl::Duration retry_delay) {
   ErrorDetail detail;

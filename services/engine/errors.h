@@ -67,6 +67,8 @@ absl::Status request_id_reused(std::string_view request_id, std::string_view id)
 absl::Status limit_reached(std::string_view reason, std::string_view limit_name, int64_t limit,
                            int64_t in_use, absl::Duration retry_delay);
 absl::Status draining();
+// The server ends before the job; the store keeps it, so the next start goes on with it.
+absl::Status job_left(std::string_view id);
 // `what` did not happen, or only in memory: how the message begins.
 absl::Status store_unavailable(std::string_view what, const absl::Status& why,
                                absl::Duration retry_delay);

@@ -35,9 +35,14 @@ void EventLog::close() {
   changed_.set();
 }
 
+bool EventLog::left() const {
+  return closed_ && (events_.empty() || events_.back().kind != JobEventKind::kFinished);
+}
+
 std::optional<JobEvent> EventLog::next(int64_t after) const {
   if (after < complete_since_) {
-    if (closed_) return events_.empty() ? std::nullopt : std::optional(events_.back());
+    if (left()) return std::nullopt;  // whoever reads on begins with a snapshot
+    if (closed_) return events_.back();
     JobEvent snapshot;
     snapshot.kind = JobEventKind::kSnapshot;
     snapshot.job = view_();
@@ -74,6 +79,8 @@ Watch& Watch::operator=(Watch&& other) noexcept {
 Watch::~Watch() {
   if (log_ != nullptr) log_->reader_left();
 }
+
+bool Watch::left() const { return log_->left(); }
 
 Co<std::optional<JobEvent>> Watch::next() {
   for (;;) {

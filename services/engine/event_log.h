@@ -35,6 +35,8 @@ class EventLog {
   // No more events, and no more views: the job is gone.
   void close();
   bool closed() const { return closed_; }
+  // Closed before FINISHED: the job has not ended, the engine has.
+  bool left() const;
 
   // What a reader that has seen `after` reads next; nothing: there is no news yet.
   std::optional<JobEvent> next(int64_t after) const;

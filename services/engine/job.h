@@ -54,9 +54,9 @@ struct Job : std::enable_shared_from_this<Job> {
 
   CancelScope* scope = nullptr;
   std::optional<CancelCause> cancel_cause;
-  bool left = false;    // the engine stops, and the store has it
+  bool left = false;    // the engine stops, and the store has it: the next life goes on with it
   bool ending = false;  // how it ends is decided, and being stored
-  Event ended;          // `view` is the final record, or the last one if the engine stopped
+  Event over;           // the engine has let go of it: `state` is final, or it was left
 
   int holds = 0;          // clients that run it and would have it cancelled when they all are gone
   bool detached = false;  // somebody wants it to go on in any case

@@ -99,15 +99,20 @@ void Journal::set_state(Job& job, JobState state, std::string_view reason) {
 
 void Journal::ended(Job& job, JobView record) {
   --stats_.jobs[static_cast<size_t>(job.state)];
-  if (record->finished()) {
-    check_transition(job.state, record->state);
-    FERMATA_CHECK(record->sequence > job.sequence, "something happened to a job after its end");
-  }
+  check_transition(job.state, record->state);
+  FERMATA_CHECK(record->sequence > job.sequence, "something happened to a job after its end");
   job.state = record->state;
   job.sequence = record->sequence;
   job.view = std::move(record);
   if (job.log == nullptr) return;
-  if (is_finished(job.state)) job.log->add(finished_event(job.view));
+  job.log->add(finished_event(job.view));
+  job.log->close();
+  job.log = nullptr;
+}
+
+void Journal::left(Job& job) {
+  --stats_.jobs[static_cast<size_t>(job.state)];
+  if (job.log == nullptr) return;
   job.log->close();
   job.log = nullptr;
 }

@@ -42,8 +42,10 @@ class Journal {
   void forgotten(Job& job);
   // To a state that is not final; for those see ended().
   void set_state(Job& job, JobState state, std::string_view reason = "");
-  // The job is gone from the engine: `record` is final, or the last one if the engine stopped.
+  // `record` is final, and stored.
   void ended(Job& job, JobView record);
+  // The engine stops before the job has ended.
+  void left(Job& job);
   // The job never came to be: refused while it was being stored.
   void refused(Job& job);
 

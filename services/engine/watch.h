@@ -27,8 +27,12 @@ class Watch {
   // The next event, or nothing after the last one.
   //   wakes when   something happens to the job, or at once when the reader is behind
   //   on cancel    at once; nothing is lost, the next call gives the same event
-  //   on shutdown  gets FINISHED of the job as it was stopped, or nothing
+  //   on shutdown  gets FINISHED of the job as it was stopped; nothing, and left(), when it goes on
+  //                in the next life
   Co<std::optional<JobEvent>> next();
+
+  // Why next() gave nothing: the job has not ended, its engine has.
+  bool left() const;
 
  private:
   std::shared_ptr<EventLog> log_;

@@ -63,7 +63,9 @@ Co<absl::Status> WatchCall::work() {
   if (!watch.ok()) co_return watch.status();
   while (true) {
     const std::optional<JobEvent> event = co_await watch->next();
-    if (!event.has_value()) co_return absl::OkStatus();
+    if (!event.has_value()) {
+      co_return watch->left() ? job_left(prepared_->id) : absl::OkStatus();
+    }
     outgoing_ = encode_event(*event);
     context().lease.hold(outgoing_.Length());
     written_.clear();

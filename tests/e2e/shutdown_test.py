@@ -45,6 +45,18 @@ class Shutdown(unittest.TestCase):
             self.assertEqual(last.job.reason, "SHUTDOWN")
             self.assertEqual(daemon.process.wait(timeout=60), 0, daemon.log)
 
+    def test_who_waits_for_a_job_that_goes_on_later_is_not_told_that_it_has_ended(self):
+        with Daemon(config="store: { directory: store }\nshutdown: { drain: 50ms }\n") as daemon:
+            name, events = self.start_running(daemon, "1h")
+            waiting = daemon.jobs.Wait.future(jobs_pb2.WaitJobRequest(name=name))
+            daemon.signal(signal.SIGTERM)
+            with self.assertRaises(grpc.RpcError) as left:
+                list(events)
+            self.assertEqual(left.exception.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertIn(name, left.exception.details())
+            self.assertEqual(waiting.exception().code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertEqual(daemon.process.wait(timeout=60), 0, daemon.log)
+
     def test_a_second_signal_ends_it_at_once(self):
         daemon = Daemon()
         try:

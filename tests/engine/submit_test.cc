@@ -266,40 +266,5 @@ Co<absl::Status> unseen(Harness& h) {
 }
 TEST(Submit, AJobIsSeenByNobodyBeforeItIsStored) { for_each_seed(&unseen); }
 
-Co<absl::Status> drains(Harness& h) {
-  JobView job = co_await Try(h.submit("test/work", R"({"ms":100})"));
-  h.engine.begin_drain();
-  absl::StatusOr<JobView> refused = co_await h.submit("test/echo", "{}");
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(reason_of(refused.status()), "DRAINING");
-  bool empty = co_await h.engine.drained(h.clock.now() + absl::Milliseconds(10));
-  EXPECT_FALSE(empty);
-  empty = co_await h.engine.drained(h.clock.now() + absl::Seconds(10));
-  EXPECT_TRUE(empty);
-  JobView done = co_await Try(h.engine.get(job->id()));
-  EXPECT_EQ(done->state, JobState::kSucceeded);
-  co_return absl::OkStatus();
-}
-TEST(Drain, RefusesNewJobsAndWaitsForTheOthers) { for_each_seed(&drains); }
-
-Co<absl::Status> stops(Harness& h) {
-  JobView running = co_await Try(h.submit("test/stuck", "{}"));
-  JobView queued = co_await Try(h.submit("test/stuck", "{}"));
-  h.engine.stop();
-  bool empty = co_await h.engine.drained(absl::InfiniteFuture());
-  EXPECT_TRUE(empty);
-  for (const JobView& job : {running, queued}) {
-    JobView end = co_await Try(h.engine.get(job->id()));
-    EXPECT_EQ(end->state, JobState::kCancelled);
-    EXPECT_EQ(end->reason, "SHUTDOWN");
-  }
-  co_return absl::OkStatus();
-}
-TEST(Drain, StopCancelsWhatIsLeftRunningOrQueued) {
-  EngineLimits limits;
-  limits.running = 1;
-  for_each_seed(&stops, limits);
-}
-
 }  // namespace
 }  // namespace fermata

@@ -160,7 +160,7 @@ TEST(EventLog, NeverHoldsMoreThanItsCapacity) {
   for (int64_t sequence = 1; sequence <= 10; ++sequence) {
     JobEvent event;
     event.sequence = sequence;
-    event.kind = JobEventKind::kLog;
+    event.kind = sequence == 10 ? JobEventKind::kFinished : JobEventKind::kLog;
     log.add(std::move(event));
   }
   EXPECT_EQ(log.next(7)->sequence, 8);
@@ -168,6 +168,23 @@ TEST(EventLog, NeverHoldsMoreThanItsCapacity) {
   EXPECT_FALSE(log.next(10).has_value());
   log.close();
   EXPECT_EQ(log.next(2)->sequence, 10);  // too far behind: the end is what is left to tell
+  EXPECT_FALSE(log.left());
+}
+
+TEST(EventLog, ThatIsClosedBeforeTheEndWasLeft) {
+  SimLoop loop;
+  EventLog log(1, 0, [] { return JobView(); }, std::make_shared<int64_t>(0));
+  for (int64_t sequence = 1; sequence <= 2; ++sequence) {
+    JobEvent event;
+    event.sequence = sequence;
+    event.kind = JobEventKind::kLog;
+    log.add(std::move(event));
+  }
+  EXPECT_FALSE(log.left());
+  log.close();
+  EXPECT_TRUE(log.left());
+  EXPECT_EQ(log.next(1)->sequence, 2);
+  EXPECT_FALSE(log.next(0).has_value());  // no gap without notice: there is no snapshot any more
 }
 
 }  // namespace
