@@ -15,27 +15,45 @@ Engine::Engine(Loop& loop, JobStore& store, Stages& stages, const PipelineLibrar
       admission_(limits_),
       journal_(clock, limits_, stats_),
       plans_(pipelines, stages, catalog, stats_),
-      context_{stages, store, journal_, admission_, stats_, clock, random, limits_},
-      forget_at_(kForgetFrom) {}
+      context_{stages, store, journal_, admission_, stats_, clock, random, limits_, drain_},
+      forget_at_(kForgetFrom) {
+  drain_.held_changed = [this] {
+    dispatch();
+    note_rest();
+  };
+}
 
 Engine::~Engine() {
   FERMATA_CHECK(group_ == nullptr, "an engine was destroyed while it was serving");
   FERMATA_CHECK(live_.empty(), "an engine was destroyed while it had jobs");
 }
 
-void Engine::begin_drain() { draining_ = true; }
+void Engine::begin_drain() { drain_.begun = true; }
 
 void Engine::stop() {
-  draining_ = stopping_ = true;
+  drain_.begun = stopping_ = true;
   stop_requested_.set();
 }
 
 Co<bool> Engine::drained(absl::Time until) {
-  while (unfinished() > 0 && clock_.now() < until) {
-    absl::Status emptied = co_await timeout_at(until, emptied_.wait());
-    if (!emptied.ok()) break;
+  while (!at_rest() && clock_.now() < until) {
+    absl::Status rested = co_await timeout_at(until, rested_.wait());
+    if (!rested.ok()) break;
   }
-  co_return unfinished() == 0;
+  co_return at_rest();
+}
+
+bool Engine::at_rest() const {
+  if (!drain_.begun) return unfinished() == 0;
+  const size_t waiting = pending_.size() + backlog_.parked().size() + drain_.held;
+  return live_.size() <= waiting &&
+         !pending_.has([this](const Job& job) { return may_begin(job); });
+}
+
+void Engine::note_rest() {
+  if (!live_.empty() && !at_rest()) return;
+  rested_.set();
+  rested_.clear();
 }
 
 EngineStats Engine::stats() const {
@@ -45,7 +63,7 @@ EngineStats Engine::stats() const {
   stats.oldest_pending = pending_.oldest();
   stats.in_store = backlog_.absent();
   stats.jobs[static_cast<size_t>(JobState::kPending)] += static_cast<int64_t>(stats.in_store);
-  stats.draining = draining_;
+  stats.draining = drain_.begun;
   stats.watchers = journal_.readers();
   return stats;
 }

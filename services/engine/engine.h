@@ -106,9 +106,12 @@ class Engine {
   // Forgets a finished job. NOT_FOUND; FAILED_PRECONDITION when it has not ended.
   Co<absl::Status> remove(std::string id);
 
-  // From now on submits are refused with DRAINING. Jobs go on, queued ones too.
+  // From now on submits are refused with DRAINING. Running jobs go on, and queued ones that would
+  // be lost with the process run. What the store keeps begins nothing that the next life can begin:
+  // no job leaves its queue, and no stage with `if_lost: fail` is entered.
   void begin_drain();
-  // True when no unfinished job is left, false at `until`.
+  // True when nothing is left to wait for: no unfinished job, or, in a drain, none but those that
+  // the next life begins or goes on with. False at `until`.
   Co<bool> drained(absl::Time until);
   // Lets run() end. A job that the store keeps is left as it is there, and the next engine resumes
   // it; what would be lost with the process is cancelled (reason SHUTDOWN).
@@ -205,6 +208,10 @@ class Engine {
   void queue_up(Job& job);
   void watch_deadline(const Job& job);
   void dispatch();
+  bool may_begin(const Job& job) const;
+  // As drained() says it.
+  bool at_rest() const;
+  void note_rest();
   Co<void> run_job(JobRef job);
   Ending ending_of(const Job& job, const Execution& execution, const Outcome<void>& outcome);
   Co<void> finish(JobRef job, Ending ending);
@@ -249,6 +256,7 @@ class Engine {
   Admission admission_;
   Journal journal_;
   PlanCache plans_;
+  DrainState drain_;
   RunContext context_;
   PendingQueue pending_;
   Backlog backlog_;
@@ -264,8 +272,7 @@ class Engine {
   Event serving_;               // run() has begun
   Event stop_requested_;
   Event deadlines_changed_;
-  Event emptied_;  // pulsed when the last job has left
-  bool draining_ = false;
+  Event rested_;  // pulsed when the last job has left, or the last that a drain waits for
   bool stopping_ = false;
 
   // One question at a time about what waits in the store, so that an answer is not used when it is

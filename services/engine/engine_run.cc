@@ -78,14 +78,14 @@ Co<absl::Status> Engine::serve(TaskGroup& group, Engine* self) {
   for (const JobRef& job : jobs) {
     if (job->admission == JobAdmission::kAccepted) self->end_for_stop(*job);
   }
-  while (!self->live_.empty()) co_await self->emptied_.wait();
+  while (!self->live_.empty()) co_await self->rested_.wait();
   group.cancel(CancelReason::kShutdown);
   co_return absl::OkStatus();
 }
 
 void Engine::abandon() {
   group_ = nullptr;
-  draining_ = stopping_ = true;
+  drain_.begun = stopping_ = true;
   backlog_.clear();
   // Only after run() was cancelled from outside: nobody will finish these any more.
   while (!live_.empty()) {
@@ -122,8 +122,11 @@ void Engine::enqueue(Job& job) {
 
 void Engine::dispatch() {
   if (group_ == nullptr || group_->cancelled()) return;
-  while (running_ < limits_.running && !pending_.empty()) {
-    Job& job = *pending_.pop();
+  // A held job leaves its place to another one.
+  while (running_ - drain_.held < limits_.running) {
+    Job* const next = pending_.pop([this](const Job& job) { return may_begin(job); });
+    if (next == nullptr) return;
+    Job& job = *next;
     note_room(job.spec->queue);
     if (job.spec->deadline != absl::InfiniteFuture()) {
       deadlines_.erase({job.spec->deadline, job.spec->id});
@@ -134,6 +137,8 @@ void Engine::dispatch() {
     group_->spawn_named("job", &Engine::run_job, this, job.shared_from_this());
   }
 }
+
+bool Engine::may_begin(const Job& job) const { return !drain_.begun || !store_.keeps(*job.spec); }
 
 Co<void> Engine::run_job(JobRef job) {
   RunningSlot slot(*this);
@@ -259,9 +264,7 @@ void Engine::left_memory(const Job& job) {
   if (by_request != by_request_.end() && by_request->second == &job) by_request_.erase(by_request);
   live_.erase(job.spec->id);
   admission_.release(job.bytes);
-  if (!live_.empty()) return;
-  emptied_.set();
-  emptied_.clear();
+  note_rest();
 }
 
 Co<void> Engine::expire_pending() {

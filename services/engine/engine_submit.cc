@@ -67,7 +67,7 @@ absl::StatusOr<PlanRef> Engine::plan_of(const SubmitRequest& request) {
 }
 
 absl::StatusOr<Engine::Taken> Engine::take(SubmitRequest request) {
-  if (draining_) return draining();
+  if (drain_.begun) return draining();
   if (absl::Status valid = check_request(request, limits_); !valid.ok()) return valid;
   uint64_t fingerprint = 0;
   if (!request.request_id.empty()) {

@@ -20,6 +20,23 @@ constexpr absl::Duration kStoreRetryMax = absl::Seconds(5);
 
 }  // namespace
 
+// A walk that waits in a stage that it does not enter.
+class Execution::Held {
+ public:
+  explicit Held(Execution& execution) : execution_(execution) {
+    ++execution_.held_walks_;
+    execution_.note_held();
+  }
+  Held(const Held&) = delete;
+  ~Held() {
+    --execution_.held_walks_;
+    execution_.note_held();
+  }
+
+ private:
+  Execution& execution_;
+};
+
 Execution::Execution(Job& job, RunContext& context)
     : job_(job), context_(context), unfinished_(job.plan->stages.size()) {
   const Plan& plan = *job.plan;
@@ -74,6 +91,7 @@ absl::Status Execution::restore() {
 }
 
 Co<absl::Status> Execution::run_chain() {
+  walks_ = 1;
   for (size_t i = 0; i < plan().stages.size(); ++i) {
     if (done(static_cast<int>(i))) continue;
     absl::Status status = co_await run_stage(static_cast<int>(i));
@@ -85,6 +103,7 @@ Co<absl::Status> Execution::run_chain() {
 Co<absl::Status> Execution::start(TaskGroup& group, Execution* self) {
   for (size_t i = 0; i < self->waits_for_.size(); ++i) {
     if (self->waits_for_[i] > 0 || self->done(static_cast<int>(i))) continue;
+    ++self->walks_;
     group.spawn(&Execution::walk, &group, self, static_cast<int>(i));
   }
   co_return absl::OkStatus();
@@ -96,6 +115,8 @@ Co<absl::Status> Execution::walk(TaskGroup* group, Execution* self, int stage) {
     if (!status.ok()) co_return status;
     stage = self->release_dependents(group, stage);
   }
+  --self->walks_;
+  self->note_held();
   co_return absl::OkStatus();
 }
 
@@ -106,6 +127,7 @@ int Execution::release_dependents(TaskGroup* group, int stage) {
     if (next < 0) {
       next = dependent;
     } else {
+      ++walks_;
       group->spawn(&Execution::walk, group, this, dependent);
     }
   }
@@ -219,10 +241,25 @@ Co<absl::Status> Execution::save(bool synced) {
   co_return status;
 }
 
+void Execution::note_held() {
+  const bool held = held_walks_ > 0 && held_walks_ == walks_;
+  if (held == held_) return;
+  held_ = held;
+  context_.drain.held += held ? 1 : -1;
+  context_.drain.held_changed();
+}
+
+Co<void> Execution::hold() {
+  Held held(*this);
+  co_await sleep(absl::InfiniteDuration());
+}
+
 Co<void> Execution::note_begun(int stage) {
+  const bool kept = context_.store.keeps(*job_.spec);
+  if (kept && context_.drain.begun) co_await hold();
   context_.journal.stage_begun(job_, stage, true);
   // What ends with the process is never run again.
-  if (!context_.store.keeps(*job_.spec) || planted(PlantedBug::kEnterBeforeStored)) co_return;
+  if (!kept || planted(PlantedBug::kEnterBeforeStored)) co_return;
   absl::Duration delay = kStoreRetryFirst;
   for (;;) {
     absl::Status saved = co_await save(true);

@@ -55,7 +55,8 @@ class Execution {
                     int attempts = 0);
   // Around an attempt of a stage with `if_lost: fail`, or all attempts of one with `each`: wakes
   // when the store has that its code may be entered from now on, and not before, however long the
-  // store refuses. On cancel: at once, but for a commit that is under way.
+  // store refuses. In a drain it does not begin any more, as it may not end in time and would be
+  // lost: it waits for the engine's stop. On cancel: at once, but for a commit that is under way.
   Co<void> note_begun(int stage);
   // The attempt ended by itself and another one follows: after a crash it may. Best effort.
   Co<void> note_ended(int stage);
@@ -69,6 +70,11 @@ class Execution {
   void callers_changed(int active, int sleeping);
 
  private:
+  class Held;
+  // Waits for the cancel.
+  Co<void> hold();
+  // The job is held when every walk through its graph is.
+  void note_held();
   static Co<absl::Status> start(TaskGroup& group, Execution* self);
   static Co<absl::Status> walk(TaskGroup* group, Execution* self, int stage);
   Co<absl::Status> run_stage(int stage);
@@ -95,6 +101,9 @@ class Execution {
   std::vector<int> waits_for_;
   size_t unfinished_;
   int crashes_ = 0;
+  int walks_ = 0;
+  int held_walks_ = 0;
+  bool held_ = false;
   int active_callers_ = 0;
   int sleeping_callers_ = 0;
   std::shared_ptr<const std::string> result_;

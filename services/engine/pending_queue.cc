@@ -35,12 +35,26 @@ Job* PendingQueue::last(const std::string& queue) const {
 }
 
 Job* PendingQueue::pop() {
-  if (turns_.empty()) return nullptr;
-  const auto lane = lanes_.find(turns_.front());
-  turns_.splice(turns_.end(), turns_, turns_.begin());
-  Job& job = *lane->second.levels.begin()->second.first;
-  unlink(lane, job);
-  return &job;
+  return pop([](const Job&) { return true; });
+}
+
+Job* PendingQueue::pop(May may) {
+  for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
+    const auto lane = lanes_.find(*turn);
+    Job& job = first_of(lane->second);
+    if (!may(job)) continue;
+    turns_.splice(turns_.end(), turns_, turn);
+    unlink(lane, job);
+    return &job;
+  }
+  return nullptr;
+}
+
+bool PendingQueue::has(May may) const {
+  for (const auto& [name, lane] : lanes_) {
+    if (may(first_of(lane))) return true;
+  }
+  return false;
 }
 
 void PendingQueue::remove(Job& job) {

@@ -15,6 +15,7 @@
 #include <map>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "services/engine/job.h"
 
 namespace fermata {
@@ -24,6 +25,10 @@ class PendingQueue {
   void push(Job& job);
   // The next one to run; null when there is none.
   Job* pop();
+  // The same among the queues whose first job `may` run; all jobs of a queue may, or none.
+  using May = absl::FunctionRef<bool(const Job&)>;
+  Job* pop(May may);
+  bool has(May may) const;
   // Requires job.queued.
   void remove(Job& job);
 
@@ -47,6 +52,7 @@ class PendingQueue {
     std::list<std::string>::iterator turn;
   };
 
+  static Job& first_of(const Lane& lane) { return *lane.levels.begin()->second.first; }
   // Takes the job out; forgets levels and lanes that are empty.
   void unlink(std::map<std::string, Lane>::iterator lane, Job& job);
 

@@ -1,6 +1,9 @@
 // RunContext: what the run of a job may touch of the engine. Lives as long as the engine.
 #pragma once
 
+#include <cstddef>
+#include <functional>
+
 #include "absl/random/bit_gen_ref.h"
 #include "services/engine/admission.h"
 #include "services/engine/engine_limits.h"
@@ -11,6 +14,13 @@
 
 namespace fermata {
 
+// What a running job must know of a drain, and the engine of a running job meanwhile.
+struct DrainState {
+  bool begun = false;
+  size_t held = 0;  // running jobs of which nothing goes on any more, see Execution::note_begun()
+  std::function<void()> held_changed;
+};
+
 struct RunContext {
   Stages& stages;
   JobStore& store;
@@ -20,6 +30,7 @@ struct RunContext {
   const Clock& clock;
   absl::BitGenRef random;
   const EngineLimits& limits;
+  DrainState& drain;
 };
 
 }  // namespace fermata

@@ -305,7 +305,11 @@ Co<void> Daemon::drain(Task<void> engine) {
   engine_->begin_drain();
   const absl::Time until = loop_.now() + times.drain;
   const bool empty = co_await engine_->drained(until);
-  if (!empty) log_warning("stopping: the jobs that have not ended are cancelled");
+  if (!empty)
+    log_warning(
+        "stopping: jobs still run; those of memory queues are cancelled, the others go on at the "
+        "next "
+        "start");
   engine_->stop();
   // Their end is news for those who wait for them, so it comes before the front end's.
   const Outcome<void> ended = co_await std::move(engine);

@@ -132,5 +132,80 @@ Co<absl::Status> tells_of_what_it_ends(Harness& h) {
 }
 TEST(Leaving, AJobThatWouldBeLostEndsAndItsEndIsTold) { for_each_seed(&tells_of_what_it_ends); }
 
+// ---- what begins in a drain ---------------------------------------------------------------------
+
+Co<absl::Status> begins_nothing(Harness& h) {
+  h.store.durable = true;
+  JobView running = co_await Try(h.submit("test/work", R"({"ms":50})"));
+  JobView queued = co_await Try(h.submit("test/work", R"({"ms":50})"));
+  co_await sleep(absl::Milliseconds(10));
+  h.engine.begin_drain();
+  const absl::Time began = h.clock.now();
+  bool rested = co_await h.engine.drained(h.clock.now() + absl::Hours(1));
+  EXPECT_TRUE(rested);
+  EXPECT_LT(h.clock.now() - began, absl::Milliseconds(50));
+  EXPECT_EQ(h.world.started, 1);
+  JobView done = co_await Try(h.engine.get(running->id()));
+  EXPECT_EQ(done->state, JobState::kSucceeded);
+  // It can still be asked for, and be told to stop.
+  JobView left = co_await Try(h.engine.get(queued->id()));
+  EXPECT_EQ(left->state, JobState::kPending);
+  JobView cancelled = co_await Try(h.engine.cancel(queued->id(), CancelCause::kRequested));
+  EXPECT_EQ(cancelled->state, JobState::kCancelled);
+  co_return absl::OkStatus();
+}
+TEST(Drain, OfWhatTheStoreKeepsNoJobBegins) {
+  EngineLimits limits;
+  limits.running = 1;
+  for_each_seed(&begins_nothing, limits);
+}
+
+Co<absl::Status> runs_what_would_be_lost(Harness& h) {
+  JobView running = co_await Try(h.submit("test/work", R"({"ms":50})"));
+  JobView queued = co_await Try(h.submit("test/work", R"({"ms":50})"));
+  h.engine.begin_drain();
+  bool rested = co_await h.engine.drained(h.clock.now() + absl::Hours(1));
+  EXPECT_TRUE(rested);
+  JobView done = co_await Try(h.engine.get(queued->id()));
+  EXPECT_EQ(done->state, JobState::kSucceeded);
+  co_return absl::OkStatus();
+}
+TEST(Drain, WhatWouldBeLostStillRuns) {
+  EngineLimits limits;
+  limits.running = 1;
+  for_each_seed(&runs_what_would_be_lost, limits);
+}
+
+// `pay` may not begin, `slow` goes on until it has ended: then the job is at rest.
+Co<absl::Status> holds(Harness& h) {
+  h.store.durable = true;
+  JobView job = co_await Try(h.submit("pays", "{}"));
+  co_await sleep(absl::Milliseconds(10));
+  h.engine.begin_drain();
+  const absl::Time began = h.clock.now();
+  bool rested = co_await h.engine.drained(h.clock.now() + absl::Hours(1));
+  EXPECT_TRUE(rested);
+  EXPECT_GE(h.clock.now() - began, absl::Milliseconds(50));
+  EXPECT_LT(h.clock.now() - began, absl::Milliseconds(500));
+  JobView held = co_await Try(h.engine.get(job->id()));
+  EXPECT_EQ(held->state, JobState::kRunning);
+  EXPECT_EQ(h.world.calls["pay"], 0);
+  EXPECT_EQ(h.world.calls["after"], 1);
+  for (const StageProgress& stage : held->stages) EXPECT_FALSE(stage.begun);
+  co_return absl::OkStatus();
+}
+TEST(Drain, NoStageIsEnteredThatMustNotBeLost) {
+  for_each_seed(&holds, {}, [](Harness& h) {
+    h.add(R"(
+pipeline: pays
+stages:
+  first: { use: test/work, with: { ms: 20 } }
+  slow: { use: test/work, with: { ms: 50 } }
+  after: { use: test/work, after: [slow], with: { ms: 20, key: after } }
+  pay: { use: test/work, after: [first], if_lost: fail, with: { key: pay } }
+)");
+  });
+}
+
 }  // namespace
 }  // namespace fermata
