@@ -176,11 +176,13 @@ Co<absl::StatusOr<JobPage>> Engine::list(ListQuery query) {
     waiting = co_await list_waiting(query);
     if (!waiting.ok()) co_return waiting;
   }
-  // After that, so that a job which leaves the store meanwhile is seen here.
+  // In the direction in which jobs go: waiting in the store, in memory, finished. So one that moves
+  // on meanwhile is seen on its new side, perhaps on both.
+  JobPage live = list_live(query);
   absl::StatusOr<JobPage> stored =
       co_await store_.list_finished(query.filter, query.page_token, query.page_size);
   if (!stored.ok()) co_return stored.status();
-  JobPage unfinished = merge_pages(*std::move(waiting), list_live(query), query.page_size);
+  JobPage unfinished = merge_pages(*std::move(waiting), std::move(live), query.page_size);
   co_return merge_pages(std::move(unfinished), *std::move(stored), query.page_size);
 }
 

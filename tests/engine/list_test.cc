@@ -48,6 +48,19 @@ Co<absl::Status> mixes(Harness& h) {
 }
 TEST(List, LiveAndFinishedJobsAreOneListNewestFirst) { for_each_seed(&mixes); }
 
+Co<absl::Status> ends_meanwhile(Harness& h) {
+  JobView job = co_await Try(h.submit("test/work", R"({"ms":150})"));
+  h.store.read_latency = absl::Milliseconds(100);  // read at 100 ms, answered at 200
+  JobPage page = co_await Try(h.engine.list(ListQuery()));
+  EXPECT_EQ(ids_of(page), job->id() + "\n");
+  h.store.read_latency = absl::Milliseconds(1);
+  page = co_await Try(h.engine.list(ListQuery()));
+  EXPECT_EQ(ids_of(page), job->id() + "\n");
+  EXPECT_EQ(page.jobs.at(0)->state, JobState::kSucceeded);
+  co_return absl::OkStatus();
+}
+TEST(List, AJobThatEndsMeanwhileIsListed) { for_each_seed(&ends_meanwhile); }
+
 Co<absl::Status> bad_token(Harness& h) {
   ListQuery query;
   query.page_token = "x";

@@ -46,7 +46,11 @@ class SlowStore final : public JobStore {
   }
   Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
                                             size_t limit) override {
-    return inner_.list_finished(std::move(filter), std::move(before), limit);
+    co_await read();
+    absl::StatusOr<JobPage> page =
+        co_await inner_.list_finished(std::move(filter), std::move(before), limit);
+    co_await read();
+    co_return page;
   }
   Co<absl::StatusOr<JobPage>> list_unfinished(JobFilter filter, std::string before,
                                               size_t limit) override {
