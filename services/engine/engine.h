@@ -227,6 +227,7 @@ class Engine {
   static Ending expired();
   // The job ends without having run.
   void end_pending(Job& job, Ending ending);
+  void cancel_pending(Job& job, CancelCause cause);
   void stop_job(Job& job, CancelCause cause);
   // The engine stops: cancels the job, or leaves it to the next one when the store keeps it.
   void end_for_stop(Job& job);

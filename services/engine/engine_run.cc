@@ -320,17 +320,19 @@ void Engine::end_for_stop(Job& job) {
   if (job.scope != nullptr) job.scope->cancel(CancelReason::kShutdown);
 }
 
+void Engine::cancel_pending(Job& job, CancelCause cause) {
+  job.cancel_cause = cause;
+  Ending ending;
+  ending.state = JobState::kCancelled;
+  ending.reason = cause_reason(cause);
+  ending.error = error_of(absl::StatusCode::kCancelled, "the job was cancelled before it ran");
+  end_pending(job, std::move(ending));
+}
+
 void Engine::stop_job(Job& job, CancelCause cause) {
   if (job.ending || job.cancel_cause.has_value()) return;
+  if (job.queued || job.parked) return cancel_pending(job, cause);
   job.cancel_cause = cause;
-  if (job.queued || job.parked) {
-    Ending ending;
-    ending.state = JobState::kCancelled;
-    ending.reason = cause_reason(cause);
-    ending.error = error_of(absl::StatusCode::kCancelled, "the job was cancelled before it ran");
-    end_pending(job, std::move(ending));
-    return;
-  }
   journal_.set_state(job, JobState::kCancelling, cause_reason(cause));
   if (job.scope != nullptr) job.scope->cancel(CancelReason::kRequested);
 }

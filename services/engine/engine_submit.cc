@@ -186,6 +186,8 @@ void Engine::accept(Job& job) {
   ++stats_.submitted;
   ++job.plan->stats->submitted;
   job.stored.set();
+  // Its client has left while it was being stored.
+  if (job.holds == 0 && !job.detached) return cancel_pending(job, CancelCause::kClientGone);
   place(job);
 }
 

@@ -153,6 +153,25 @@ Co<absl::Status> client_gone(Harness& h) {
 }
 TEST(Cancel, AJobRunForAClientEndsWithTheClientUnlessDetached) { for_each_seed(&client_gone); }
 
+Co<absl::Status> gone_while_stored(Harness& h) {
+  h.store.latency = absl::Milliseconds(100);
+  SubmitRequest request = Harness::request("test/stuck", "{}");
+  absl::StatusOr<JobView> gone =
+      co_await timeout(absl::Milliseconds(10), h.engine.submit_and_wait(request, false));
+  EXPECT_EQ(gone.status().code(), absl::StatusCode::kDeadlineExceeded);
+  gone = co_await timeout(absl::Milliseconds(10), h.engine.submit_and_wait(request, true));
+  co_await sleep(absl::Seconds(1));
+  JobPage page = co_await Try(h.engine.list(ListQuery()));
+  EXPECT_EQ(page.jobs.size(), 2u);
+  EXPECT_EQ(page.jobs.at(0)->state, JobState::kRunning);
+  EXPECT_EQ(page.jobs.at(1)->reason, "CLIENT_GONE");
+  EXPECT_EQ(h.world.started, 1);
+  co_return absl::OkStatus();
+}
+TEST(Cancel, AClientThatLeavesWhileItsJobIsStoredLeavesNothingRunning) {
+  for_each_seed(&gone_while_stored);
+}
+
 Co<absl::Status> run_for(Harness* h, absl::Duration patience) {
   SubmitRequest request = Harness::request("test/stuck", "{}");
   request.request_id = "shared";
