@@ -70,7 +70,7 @@ class Engine {
 
   // Accepted means stored: an OK answer survives what the store survives.
   //   wakes when   the job is stored, or refused; errors: errors.h
-  //   on cancel    waits for the store; a job that was accepted meanwhile runs
+  //   on cancel    at once; a job that is being stored and is accepted runs
   //   on shutdown  refused DRAINING
   Co<absl::StatusOr<JobView>> submit(SubmitRequest request);
 
@@ -125,9 +125,10 @@ class Engine {
  private:
   static constexpr size_t kForgetFrom = 1000;
 
+  // The job of a request: one in memory, or a record of one that only the store has.
   struct Taken {
     JobRef job;
-    bool fresh;
+    JobView stored;
   };
   // How a job ends.
   struct Ending {
@@ -137,6 +138,7 @@ class Engine {
     std::shared_ptr<const std::string> result;
   };
   class RunHold;
+  class Enquiry;
   class RunningSlot;
   class ServeGuard;
   // While the store is asked about what waits in it; under asking_.
@@ -155,10 +157,13 @@ class Engine {
   };
 
   // Submit: engine_submit.cc.
-  absl::StatusOr<Taken> take(SubmitRequest request);
+  // The job that the request has already made, or a new one. `detach`: it runs whoever leaves.
+  Co<absl::StatusOr<Taken>> take(SubmitRequest request, bool detach);
+  static absl::Status check_same(const SubmitRequest& request, uint64_t fingerprint,
+                                 const JobSpec& known);
   absl::StatusOr<PlanRef> plan_of(const SubmitRequest& request);
-  absl::StatusOr<Taken> take_new(SubmitRequest request, PlanRef plan, uint64_t fingerprint);
-  Co<absl::StatusOr<JobView>> admitted(JobRef job, bool fresh);
+  absl::StatusOr<Taken> take_new(SubmitRequest request, uint64_t fingerprint, bool detach);
+  Co<absl::StatusOr<JobView>> admitted(JobRef job);
   Co<void> store_new(JobRef job);
   Co<absl::Status> commit(JobView record);
   void know_request(Job& job);
@@ -265,6 +270,8 @@ class Engine {
   // Every unfinished job in memory, by id; the keys are the specs' own text.
   absl::btree_map<std::string_view, JobRef> live_;
   absl::flat_hash_map<std::string_view, Job*> by_request_;
+  // Request ids that the store is asked about; set when it has answered.
+  absl::flat_hash_map<std::string, std::shared_ptr<Event>> enquiries_;
   // Of queued jobs that have one; the earliest first.
   absl::btree_set<std::pair<absl::Time, std::string_view>> deadlines_;
   size_t running_ = 0;

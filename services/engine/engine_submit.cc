@@ -1,6 +1,11 @@
-// Engine: how a job gets in. Everything up to the store is one step of the loop, so two requests
-// cannot race; from then on the job is in the table, and whoever sends the same request id again
-// waits for the same answer.
+// Engine: how a job gets in.
+//
+//   is it known? by its request id, here or in the store ─► plan ─► input ─► admission ─► store
+//
+// What is known is answered whatever else holds by now: a full house, a drain, a pipeline that is
+// gone. One request at a time asks the store about an id, and everything after its answer up to the
+// store is one step of the loop, so two requests cannot race; from then on the job is in the table,
+// and whoever sends the same request id again waits for the same answer.
 #include <utility>
 
 #include "services/config/planted_bug.h"
@@ -13,10 +18,7 @@ namespace fermata {
 // One client that runs a job and wants it cancelled when all such clients are gone.
 class Engine::RunHold {
  public:
-  RunHold(Engine& engine, JobRef job, bool detach) : engine_(engine), job_(std::move(job)) {
-    ++job_->holds;
-    if (detach) job_->detached = true;
-  }
+  RunHold(Engine& engine, JobRef job) : engine_(engine), job_(std::move(job)) { ++job_->holds; }
   RunHold(const RunHold&) = delete;
   ~RunHold() {
     const bool last = --job_->holds == 0;
@@ -29,28 +31,46 @@ class Engine::RunHold {
   JobRef job_;
 };
 
+// The store is asked about a request id; who sends the same one meanwhile waits.
+class Engine::Enquiry {
+ public:
+  Enquiry(Engine& engine, std::string request_id)
+      : engine_(engine), request_id_(std::move(request_id)) {
+    engine_.enquiries_.emplace(request_id_, answered_);
+  }
+  Enquiry(const Enquiry&) = delete;
+  ~Enquiry() {
+    engine_.enquiries_.erase(request_id_);
+    answered_->set();
+  }
+
+ private:
+  Engine& engine_;
+  const std::string request_id_;
+  const std::shared_ptr<Event> answered_ = std::make_shared<Event>();
+};
+
 Co<absl::StatusOr<JobView>> Engine::submit(SubmitRequest request) {
   if (!serving_.is_set()) co_await serving_.wait();
-  absl::StatusOr<Taken> taken = take(std::move(request));
+  absl::StatusOr<Taken> taken = co_await take(std::move(request), true);
   if (!taken.ok()) co_return count_refusal(taken.status());
-  taken->job->detached = true;
-  co_return co_await admitted(taken->job, taken->fresh);
+  if (taken->job == nullptr) co_return std::move(taken->stored);
+  co_return co_await admitted(taken->job);
 }
 
 Co<absl::StatusOr<JobView>> Engine::submit_and_wait(SubmitRequest request, bool detach) {
   if (!serving_.is_set()) co_await serving_.wait();
-  absl::StatusOr<Taken> taken = take(std::move(request));
+  absl::StatusOr<Taken> taken = co_await take(std::move(request), detach);
   if (!taken.ok()) co_return count_refusal(taken.status());
-  const JobRef job = taken->job;
-  RunHold hold(*this, job, detach);
-  absl::StatusOr<JobView> view = co_await admitted(job, taken->fresh);
-  if (!view.ok()) co_return view;
-  if (job->admission == JobAdmission::kDuplicate) {
-    if ((*view)->finished()) co_return view;
-    // It waits in the store.
-    std::string id = (*view)->id();
+  if (taken->job == nullptr) {
+    if (taken->stored->finished()) co_return std::move(taken->stored);
+    std::string id = taken->stored->id();
     co_return co_await wait(std::move(id), absl::InfiniteFuture());
   }
+  const JobRef job = taken->job;
+  RunHold hold(*this, job);
+  absl::StatusOr<JobView> view = co_await admitted(job);
+  if (!view.ok()) co_return view;
   co_return co_await ended(job);
 }
 
@@ -66,28 +86,56 @@ absl::StatusOr<PlanRef> Engine::plan_of(const SubmitRequest& request) {
   return plans_.named(request.pipeline);
 }
 
-absl::StatusOr<Engine::Taken> Engine::take(SubmitRequest request) {
-  if (drain_.begun) return draining();
-  if (absl::Status valid = check_request(request, limits_); !valid.ok()) return valid;
-  uint64_t fingerprint = 0;
-  if (!request.request_id.empty()) {
-    fingerprint = fingerprint_of(request);
-    const auto found = by_request_.find(request.request_id);
-    if (found != by_request_.end()) {
-      Job& job = *found->second;
-      if (job.spec->fingerprint != fingerprint) {
-        return request_id_reused(request.request_id, job.spec->id);
+Co<absl::StatusOr<Engine::Taken>> Engine::take(SubmitRequest request, bool detach) {
+  if (absl::Status valid = check_request(request, limits_); !valid.ok()) co_return valid;
+  if (request.request_id.empty()) co_return take_new(std::move(request), 0, detach);
+  const uint64_t fingerprint = fingerprint_of(request);
+  for (;;) {
+    const auto known = by_request_.find(request.request_id);
+    if (known != by_request_.end()) {
+      Job& job = *known->second;
+      if (absl::Status same = check_same(request, fingerprint, *job.spec); !same.ok()) {
+        co_return same;
       }
-      return Taken{job.shared_from_this(), false};
+      job.detached |= detach;
+      co_return Taken{job.shared_from_this(), nullptr};
     }
+    const auto enquiry = enquiries_.find(request.request_id);
+    if (enquiry == enquiries_.end()) break;
+    const std::shared_ptr<Event> answered = enquiry->second;
+    co_await answered->wait();
   }
-  absl::StatusOr<PlanRef> plan = plan_of(request);
-  if (!plan.ok()) return plan.status();
-  return take_new(std::move(request), *std::move(plan), fingerprint);
+  Enquiry enquiry(*this, request.request_id);
+  absl::StatusOr<JobView> earlier = JobView();
+  if (!planted(PlantedBug::kForgetRequestIds)) {
+    earlier = co_await store_.find_request(request.request_id);
+  }
+  if (!earlier.ok()) {
+    co_return store_unavailable("the job was not accepted: looking for its request_id failed",
+                                earlier.status(), limits_.retry_delay);
+  }
+  if (*earlier == nullptr) co_return take_new(std::move(request), fingerprint, detach);
+  if (absl::Status same = check_same(request, fingerprint, *(*earlier)->spec); !same.ok()) {
+    co_return same;
+  }
+  JobRef job = find_live((*earlier)->id());
+  if (job == nullptr) co_return Taken{nullptr, Journal::as_waiting(*std::move(earlier))};
+  job->detached |= detach;
+  co_return Taken{std::move(job), nullptr};
 }
 
-absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, PlanRef plan,
-                                               uint64_t fingerprint) {
+absl::Status Engine::check_same(const SubmitRequest& request, uint64_t fingerprint,
+                                const JobSpec& known) {
+  if (known.fingerprint == fingerprint) return absl::OkStatus();
+  return request_id_reused(request.request_id, known.id);
+}
+
+absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, uint64_t fingerprint,
+                                               bool detach) {
+  if (drain_.begun) return draining();
+  absl::StatusOr<PlanRef> planned = plan_of(request);
+  if (!planned.ok()) return planned.status();
+  const PlanRef plan = *std::move(planned);
   if (request.input.empty()) request.input = "{}";
   absl::StatusOr<JsonDocument> input = parse_input(*plan->pipeline, request.input);
   if (!input.ok()) {
@@ -113,13 +161,16 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, PlanRef pl
   if (absl::Status in = admission_.admit(bytes); !in.ok()) return in;
   auto job = std::make_shared<Job>();
   job->spec = std::move(spec);
-  job->plan = std::move(plan);
+  job->plan = plan;
   job->bytes = bytes;
+  job->detached = detach;
   if (job->plan->needs_input) job->input = *std::move(input);
   journal_.created(*job);
   live_.emplace_hint(live_.end(), job->spec->id, job);
   know_request(*job);
-  return Taken{std::move(job), true};
+  // A task of its own: whatever becomes of the client, what the store accepts must be queued.
+  group_->spawn_named("store", &Engine::store_new, this, job);
+  return Taken{std::move(job), nullptr};
 }
 
 void Engine::know_request(Job& job) {
@@ -129,40 +180,15 @@ void Engine::know_request(Job& job) {
   by_request_.emplace(job.spec->request_id, &job);
 }
 
-Co<absl::StatusOr<JobView>> Engine::admitted(JobRef job, bool fresh) {
-  if (fresh) {
-    // A task of its own: whatever becomes of the client, what the store accepts must be queued.
-    group_->spawn_named("store", &Engine::store_new, this, job);
-  }
+Co<absl::StatusOr<JobView>> Engine::admitted(JobRef job) {
   if (!job->stored.is_set()) {
     co_await job->stored.wait();
   }
   if (job->admission == JobAdmission::kRefused) co_return count_refusal(job->refusal);
-  if (job->admission == JobAdmission::kDuplicate) co_return job->duplicate;
   co_return journal_.view(*job);
 }
 
 Co<void> Engine::store_new(JobRef job) {
-  const JobSpec& spec = *job->spec;
-  if (!spec.request_id.empty() && !planted(PlantedBug::kForgetRequestIds)) {
-    absl::StatusOr<JobView> earlier = co_await store_.find_request(spec.request_id);
-    if (!earlier.ok()) {
-      refuse(*job, store_unavailable("the job was not accepted: looking for its request_id failed",
-                                     earlier.status(), limits_.retry_delay));
-      co_return;
-    }
-    if (*earlier != nullptr && (*earlier)->spec->fingerprint != spec.fingerprint) {
-      refuse(*job, request_id_reused(spec.request_id, (*earlier)->id()));
-      co_return;
-    }
-    if (*earlier != nullptr) {
-      refuse(*job, absl::OkStatus());
-      job->admission = JobAdmission::kDuplicate;
-      const JobRef known = find_live((*earlier)->id());
-      job->duplicate = known != nullptr ? journal_.view(*known) : Journal::as_waiting(*earlier);
-      co_return;
-    }
-  }
   absl::Status stored = co_await commit(journal_.view(*job));
   if (stored.ok()) {
     accept(*job);

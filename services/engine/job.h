@@ -5,7 +5,7 @@
 // spec, plan                     always               nobody; a stored job that cannot go on
 //                                                     has no plan, only its end
 // state … stages, sequence       always               Journal only
-// admission, refusal, duplicate  until `stored`       Engine's submit
+// admission, refusal             until `stored`       Engine's submit
 // input                          PENDING, RUNNING     submit; dropped when the job has to wait
 // scope                          its stages run       Engine::run_job
 // lane hook                      it is in a queue     PendingQueue
@@ -30,7 +30,7 @@ namespace fermata {
 
 enum class CancelCause : uint8_t { kRequested, kClientGone, kShutdown };
 
-enum class JobAdmission : uint8_t { kStoring, kAccepted, kRefused, kDuplicate };
+enum class JobAdmission : uint8_t { kStoring, kAccepted, kRefused };
 
 struct Job : std::enable_shared_from_this<Job> {
   std::shared_ptr<const JobSpec> spec;
@@ -46,8 +46,7 @@ struct Job : std::enable_shared_from_this<Job> {
 
   JobAdmission admission = JobAdmission::kStoring;
   absl::Status refusal;
-  JobView duplicate;  // the earlier job with the same request id
-  Event stored;       // admission is decided
+  Event stored;  // admission is decided
 
   size_t bytes = 0;  // taken from Admission
   std::optional<JsonDocument> input;

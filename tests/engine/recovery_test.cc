@@ -164,6 +164,22 @@ TEST(Recovery, AJobThatHadBegunIsNotGoneOnWithInAnotherVersionOfItsPipeline) {
   EXPECT_EQ(world.told["reason"], "PIPELINE_CHANGED");
 }
 
+Co<absl::Status> submit_again(Harness* h, CrashStore* store, World* world) {
+  absl::StatusOr<JobView> job = co_await h->engine.submit(numbered(1));
+  EXPECT_TRUE(job.ok()) << job.status();
+  if (job.ok()) world->told["again"] = (*job)->id();
+  store->over.set();
+  co_return absl::OkStatus();
+}
+
+TEST(Recovery, ARepeatedRequestIsAnsweredThoughItsPipelineIsGone) {
+  World world;
+  CrashStore first(world.kept), second(world.kept);
+  (void)live(world, first, &submit_one, 0, &add_pipelines);
+  (void)live(world, second, &submit_again, 0, [](Harness&) {});
+  EXPECT_EQ(world.told["again"], world.told["r1"]);
+}
+
 Co<absl::Status> submit_stuck(Harness* h, CrashStore* store, World* world) {
   SubmitRequest request = Harness::request("test/stuck", "{}");
   request.timeout = absl::Seconds(30);

@@ -23,7 +23,8 @@ class SlowStore final : public JobStore {
   bool durable = false;
   absl::Duration read_latency = absl::ZeroDuration();  // before and after the moment that is read
   bool failing_reads = false;
-  int reads = 0;  // of what waits
+  bool failing_finds = false;  // of a request id
+  int reads = 0;               // of what waits
 
   Co<absl::Status> commit(std::vector<JobView> batch) override {
     // A commit is not interrupted: shielded, as a real one would be.
@@ -42,7 +43,11 @@ class SlowStore final : public JobStore {
     co_return job;
   }
   Co<absl::StatusOr<JobView>> find_request(std::string request_id) override {
-    return inner_.find_request(std::move(request_id));
+    co_await read();
+    if (failing_finds) co_return absl::UnavailableError("the disk failed");
+    absl::StatusOr<JobView> job = co_await inner_.find_request(std::move(request_id));
+    co_await read();
+    co_return job;
   }
   Co<absl::StatusOr<JobPage>> list_finished(JobFilter filter, std::string before,
                                             size_t limit) override {

@@ -193,6 +193,7 @@ Co<absl::Status> submit_many(TaskGroup& group, Harness* h, std::vector<std::stri
 }
 Co<absl::Status> concurrent_requests(Harness& h) {
   h.store.latency = absl::Milliseconds(3);
+  h.store.read_latency = absl::Milliseconds(h.seed % 2);
   std::vector<std::string> ids;
   absl::Status all = co_await with_group(&submit_many, &h, &ids);
   EXPECT_TRUE(all.ok()) << all;
@@ -205,17 +206,60 @@ TEST(Submit, EightClientsWithOneRequestIdAtOnceMakeOneJob) { for_each_seed(&conc
 
 Co<absl::Status> concurrent_failure(Harness& h) {
   h.store.latency = absl::Milliseconds(3);
-  h.store.failing = true;
   std::vector<std::string> ids;
-  absl::Status all = co_await with_group(&submit_many, &h, &ids);
-  EXPECT_EQ(reason_of(all), "STORE_UNAVAILABLE") << all;
-  EXPECT_TRUE(ids.empty());
-  h.store.failing = false;
+  for (bool* const failing : {&h.store.failing, &h.store.failing_finds}) {
+    *failing = true;
+    absl::Status all = co_await with_group(&submit_many, &h, &ids);
+    EXPECT_EQ(reason_of(all), "STORE_UNAVAILABLE") << all;
+    EXPECT_TRUE(ids.empty());
+    *failing = false;
+  }
   co_await Try(submit_into(&h, "same", &ids));
   EXPECT_EQ(ids.size(), 1u);
   co_return absl::OkStatus();
 }
 TEST(Submit, ARequestIdWhoseJobWasRefusedIsFreeAgain) { for_each_seed(&concurrent_failure); }
+
+Co<absl::Status> asker_leaves(TaskGroup& group, Harness* h, std::vector<std::string>* ids) {
+  SubmitRequest request = with_request_id("same", R"({"ms":1})");
+  Task<JobView> first = group.spawn(&Engine::submit, &h->engine, request);
+  co_await sleep(absl::Milliseconds(5));
+  group.spawn(&submit_into, h, std::string("same"), ids);
+  co_await sleep(absl::Milliseconds(1));
+  first.cancel();
+  co_return absl::OkStatus();
+}
+Co<absl::Status> next_one_asks(Harness& h) {
+  h.store.read_latency = absl::Milliseconds(10);
+  std::vector<std::string> ids;
+  co_await Try(with_group(&asker_leaves, &h, &ids));
+  EXPECT_EQ(ids.size(), 1u);
+  EXPECT_EQ(h.engine.stats().submitted, 1u);
+  co_return absl::OkStatus();
+}
+TEST(Submit, WhoAsksForARequestIdAndLeavesLetsTheNextOneAsk) { for_each_seed(&next_one_asks); }
+
+Co<absl::Status> known_whatever(Harness& h) {
+  SubmitRequest request = with_request_id("r1", R"({"ms":50,"value":1})");
+  JobView first = co_await Try(h.engine.submit(request));
+  absl::StatusOr<JobView> other = co_await h.submit("test/echo", "{}");
+  EXPECT_EQ(reason_of(other.status()), "TOO_MANY_JOBS");
+  JobView again = co_await Try(h.engine.submit(request));
+  EXPECT_EQ(again->id(), first->id());
+  again = co_await Try(h.engine.submit_and_wait(request, false));
+  EXPECT_EQ(again->id(), first->id());
+  JobView stuck = co_await Try(h.submit("test/stuck", "{}"));
+  h.engine.begin_drain();
+  again = co_await Try(h.engine.submit(request));  // full, draining, and only the store knows it
+  EXPECT_EQ(again->id(), first->id());
+  EXPECT_EQ(again->state, JobState::kSucceeded);
+  co_return absl::OkStatus();
+}
+TEST(Submit, ARepeatIsAnsweredAlsoWhenNothingNewIsTaken) {
+  EngineLimits limits;
+  limits.jobs = 1;
+  for_each_seed(&known_whatever, limits);
+}
 
 Co<absl::Status> store_fails(Harness& h) {
   h.store.failing = true;
