@@ -159,10 +159,10 @@ class Engine {
   // Submit: engine_submit.cc.
   // The job that the request has already made, or a new one. `detach`: it runs whoever leaves.
   Co<absl::StatusOr<Taken>> take(SubmitRequest request, bool detach);
-  static absl::Status check_same(const SubmitRequest& request, uint64_t fingerprint,
+  static absl::Status check_same(const SubmitRequest& request, const RequestKey& key,
                                  const JobSpec& known);
   absl::StatusOr<PlanRef> plan_of(const SubmitRequest& request);
-  absl::StatusOr<Taken> take_new(SubmitRequest request, uint64_t fingerprint, bool detach);
+  absl::StatusOr<Taken> take_new(SubmitRequest request, RequestKey key, bool detach);
   Co<absl::StatusOr<JobView>> admitted(JobRef job);
   Co<void> store_new(JobRef job);
   Co<absl::Status> commit(JobView record);

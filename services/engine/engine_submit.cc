@@ -88,34 +88,34 @@ absl::StatusOr<PlanRef> Engine::plan_of(const SubmitRequest& request) {
 
 Co<absl::StatusOr<Engine::Taken>> Engine::take(SubmitRequest request, bool detach) {
   if (absl::Status valid = check_request(request, limits_); !valid.ok()) co_return valid;
-  if (request.request_id.empty()) co_return take_new(std::move(request), 0, detach);
-  const uint64_t fingerprint = fingerprint_of(request);
+  RequestKey key = request_key(request);
+  if (key.id.empty()) co_return take_new(std::move(request), std::move(key), detach);
   for (;;) {
-    const auto known = by_request_.find(request.request_id);
+    const auto known = by_request_.find(key.id);
     if (known != by_request_.end()) {
       Job& job = *known->second;
-      if (absl::Status same = check_same(request, fingerprint, *job.spec); !same.ok()) {
+      if (absl::Status same = check_same(request, key, *job.spec); !same.ok()) {
         co_return same;
       }
       job.detached |= detach;
       co_return Taken{job.shared_from_this(), nullptr};
     }
-    const auto enquiry = enquiries_.find(request.request_id);
+    const auto enquiry = enquiries_.find(key.id);
     if (enquiry == enquiries_.end()) break;
     const std::shared_ptr<Event> answered = enquiry->second;
     co_await answered->wait();
   }
-  Enquiry enquiry(*this, request.request_id);
+  Enquiry enquiry(*this, key.id);
   absl::StatusOr<JobView> earlier = JobView();
   if (!planted(PlantedBug::kForgetRequestIds)) {
-    earlier = co_await store_.find_request(request.request_id);
+    earlier = co_await store_.find_request(key.id);
   }
   if (!earlier.ok()) {
     co_return store_unavailable("the job was not accepted: looking for its request_id failed",
                                 earlier.status(), limits_.retry_delay);
   }
-  if (*earlier == nullptr) co_return take_new(std::move(request), fingerprint, detach);
-  if (absl::Status same = check_same(request, fingerprint, *(*earlier)->spec); !same.ok()) {
+  if (*earlier == nullptr) co_return take_new(std::move(request), std::move(key), detach);
+  if (absl::Status same = check_same(request, key, *(*earlier)->spec); !same.ok()) {
     co_return same;
   }
   JobRef job = find_live((*earlier)->id());
@@ -124,14 +124,13 @@ Co<absl::StatusOr<Engine::Taken>> Engine::take(SubmitRequest request, bool detac
   co_return Taken{std::move(job), nullptr};
 }
 
-absl::Status Engine::check_same(const SubmitRequest& request, uint64_t fingerprint,
+absl::Status Engine::check_same(const SubmitRequest& request, const RequestKey& key,
                                 const JobSpec& known) {
-  if (known.fingerprint == fingerprint) return absl::OkStatus();
+  if (known.fingerprint == key.fingerprint) return absl::OkStatus();
   return request_id_reused(request.request_id, known.id);
 }
 
-absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, uint64_t fingerprint,
-                                               bool detach) {
+absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, RequestKey key, bool detach) {
   if (drain_.begun) return draining();
   absl::StatusOr<PlanRef> planned = plan_of(request);
   if (!planned.ok()) return planned.status();
@@ -152,8 +151,8 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, uint64_t f
   if (!request.queue.empty()) spec->queue = std::move(request.queue);
   spec->labels = std::move(request.labels);
   spec->priority = request.priority;
-  spec->request_id = std::move(request.request_id);
-  spec->fingerprint = fingerprint;
+  spec->request_id = std::move(key.id);
+  spec->fingerprint = key.fingerprint;
   spec->create_time = now;
   spec->deadline = now + request.timeout;
 

@@ -66,6 +66,23 @@ absl::Status check_work(const SubmitRequest& request, const EngineLimits& limits
   return absl::OkStatus();
 }
 
+uint64_t fingerprint_of(const SubmitRequest& request) {
+  std::string all;
+  const auto add = [&all](std::string_view part) { str_append(&all, part.size(), ":", part); };
+  add(request.pipeline);
+  add(request.pipeline_yaml);
+  add(request.stage);
+  add(request.input);
+  add(request.queue);
+  for (const auto& [key, value] : request.labels) {
+    add(key);
+    add(value);
+  }
+  add(str_cat(request.priority));
+  add(absl::FormatDuration(request.timeout));
+  return std::stoull(sha256_hex(all).substr(0, 16), nullptr, 16);
+}
+
 }  // namespace
 
 absl::Status check_request(const SubmitRequest& request, const EngineLimits& limits) {
@@ -91,21 +108,14 @@ absl::Status check_request(const SubmitRequest& request, const EngineLimits& lim
   return absl::OkStatus();
 }
 
-uint64_t fingerprint_of(const SubmitRequest& request) {
-  std::string all;
-  const auto add = [&all](std::string_view part) { str_append(&all, part.size(), ":", part); };
-  add(request.pipeline);
-  add(request.pipeline_yaml);
-  add(request.stage);
-  add(request.input);
-  add(request.queue);
-  for (const auto& [key, value] : request.labels) {
-    add(key);
-    add(value);
-  }
-  add(str_cat(request.priority));
-  add(absl::FormatDuration(request.timeout));
-  return std::stoull(sha256_hex(all).substr(0, 16), nullptr, 16);
+RequestKey request_key(const SubmitRequest& request) {
+  RequestKey key;
+  if (request.request_id.empty()) return key;
+  key.fingerprint = fingerprint_of(request);
+  const std::string& scope = request.request_scope;
+  if (!scope.empty()) str_append(&key.id, scope.size(), ":", scope, ":");
+  key.id += request.request_id;
+  return key;
 }
 
 }  // namespace fermata

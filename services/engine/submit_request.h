@@ -21,15 +21,21 @@ struct SubmitRequest {
   Labels labels;
   std::string queue;  // empty: "default"
   int32_t priority = 0;
-  std::string request_id;                             // empty: none
+  std::string request_id;     // empty: none
+  std::string request_scope;  // whose id it is; empty where nobody is asked who they are
   absl::Duration timeout = absl::InfiniteDuration();  // of the whole job, from now
 };
 
 // INVALID_REQUEST or PAYLOAD_TOO_LARGE, naming the field. Does not look into the input.
 absl::Status check_request(const SubmitRequest& request, const EngineLimits& limits);
 
-// Tells a repeated request from a different one with the same request id. Stored with the job, so
-// it must not change between versions.
-uint64_t fingerprint_of(const SubmitRequest& request);
+// What a repeat of a request is known by. Both parts are stored with the job, so they must not
+// change between versions.
+struct RequestKey {
+  std::string id;            // with its scope: two scopes never give the same
+  uint64_t fingerprint = 0;  // tells a different job with the same id
+};
+// Empty without a request id.
+RequestKey request_key(const SubmitRequest& request);
 
 }  // namespace fermata

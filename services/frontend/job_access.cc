@@ -86,9 +86,7 @@ absl::Status check_submit(CallContext& call, SubmitRequest& request) {
                             : !request.stage.empty()  ? "a bare stage"
                                                       : "an inline pipeline");
   }
-  if (!request.request_id.empty()) {
-    request.request_id = str_cat(caller.name, ":", request.request_id);
-  }
+  request.request_scope = caller.name;
   return absl::OkStatus();
 }
 

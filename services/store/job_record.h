@@ -34,7 +34,7 @@ struct JobSpec {
   std::string queue = "default";
   Labels labels;
   int32_t priority = 0;
-  std::string request_id;    // empty: none
+  std::string request_id;    // with whose it is, see RequestKey; empty: none
   uint64_t fingerprint = 0;  // of the request; tells a repeated request from a different one
   absl::Time create_time;
   absl::Time deadline = absl::InfiniteFuture();  // then it ends EXPIRED

@@ -1,3 +1,4 @@
+#include <set>
 #include <string>
 
 #include "services/engine/errors.h"
@@ -219,6 +220,33 @@ Co<absl::Status> concurrent_failure(Harness& h) {
   co_return absl::OkStatus();
 }
 TEST(Submit, ARequestIdWhoseJobWasRefusedIsFreeAgain) { for_each_seed(&concurrent_failure); }
+
+Co<absl::Status> scopes(Harness& h) {
+  struct Case {
+    const char* scope;
+    std::string id;
+  };
+  std::set<std::string> ids;
+  const std::string long_id(128, 'x');
+  const Case cases[] = {{"", "x"},       {"team", "a:x"},     {"team:a", "x"},
+                        {"team", "x"},   {"team-a", long_id}, {"", "4:team:z"},
+                        {"team", "4:y"}, {"4:team", "y"},     {"", long_id}};
+  for (const Case& c : cases) {
+    SubmitRequest request = with_request_id(c.id, "{}");
+    request.request_scope = c.scope;
+    JobView job = co_await Try(h.engine.submit(request));
+    JobView again = co_await Try(h.engine.submit(request));
+    EXPECT_EQ(again->id(), job->id());
+    ids.insert(job->id());
+    SubmitRequest other = with_request_id(c.id, R"({"ms":1})");
+    other.request_scope = c.scope;
+    absl::StatusOr<JobView> refused = co_await h.engine.submit(other);
+    EXPECT_EQ(detail_of(refused.status())->metadata["request_id"], c.id);  // as it was sent
+  }
+  EXPECT_EQ(ids.size(), std::size(cases));
+  co_return absl::OkStatus();
+}
+TEST(Submit, ARequestIdIsItsScopesOwn) { for_each_seed(&scopes); }
 
 Co<absl::Status> asker_leaves(TaskGroup& group, Harness* h, std::vector<std::string>* ids) {
   SubmitRequest request = with_request_id("same", R"({"ms":1})");

@@ -253,6 +253,8 @@ TEST_F(Access, RequestIdsAreThePrincipalsOwn) {
   ASSERT_TRUE(submit("a", "qa", &of_a, "night-run").ok());
   ASSERT_TRUE(submit("a", "qa", &again, "night-run").ok());
   EXPECT_EQ(of_a.name(), again.name());
+  // As long as it may be, whatever the principal's name.
+  ASSERT_TRUE(submit("a", "qa", &again, std::string(128, 'x')).ok());
   // Neither an answer with the job of a, nor a conflict that tells that there is one.
   const grpc::Status status = submit("b", "qb", &of_b, "night-run");
   ASSERT_TRUE(status.ok()) << status.error_message();
