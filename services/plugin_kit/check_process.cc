@@ -15,10 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "services/async/process/reap.h"
 #include "services/config/str_cat.h"
 #include "services/config/utf8.h"
 #include "services/plugin_kit/subject.h"
@@ -80,7 +82,12 @@ std::string hint_for(int signal) {
   return "";
 }
 
-Result judge(const Page& page, int wait_status, int stderr_fd) {
+Result judge(const Page& page, std::optional<int> ended, int stderr_fd) {
+  if (!ended.has_value()) {
+    return fail(str_cat("ended", in_place(page),
+                        ", and another process that it let trace itself keeps how"));
+  }
+  const int wait_status = *ended;
   if (WIFEXITED(wait_status) && page.done != 0) {
     const auto outcome = static_cast<Outcome>(std::min<uint32_t>(page.outcome, 3));
     std::string why = text_of(page.why, sizeof page.why);
@@ -138,8 +145,7 @@ Result run_in_child(const CheckOptions& options, const Check& check) {
   const absl::Duration limit = options.timeout + options.fuzz;
   const bool ended = ::poll(&polled, 1, static_cast<int>(absl::ToInt64Milliseconds(limit))) > 0;
   if (!ended) ::kill(pid, SIGKILL);  // ours, and not reaped yet
-  int wait_status = 0;
-  ::waitpid(pid, &wait_status, 0);
+  const std::optional<int> wait_status = reap(pid, process.get());
   Result result = ended ? judge(*page, wait_status, stderr_fd.get())
                         : fail(str_cat("did not end within ", absl::FormatDuration(limit),
                                        in_place(*page), " - a loop, or a wait that nothing ends"));

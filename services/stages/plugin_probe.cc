@@ -13,12 +13,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/async/process/reap.h"
 #include "services/stages/absl_view.h"
 #include "services/stages/file_descriptor.h"
 #include "services/stages/static_checks.h"
@@ -143,7 +145,7 @@ std::string last_line(std::string_view verdict, std::string_view word) {
 }
 
 absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
-                   const std::string& verdict, End end, int status) {
+                   const std::string& verdict, End end, std::optional<int> ended) {
   if (const std::string no = last_line(verdict, "no "); !no.empty()) {
     return absl::FailedPreconditionError(no);
   }
@@ -158,6 +160,13 @@ absl::Status judge(const ProbeSubject& subject, const ProbeOptions& options,
         absl::StrCat(what, " did not return within ", absl::FormatDuration(options.limit),
                      " in the probe - server not affected"));
   }
+  if (!ended.has_value()) {
+    return refusal(161, who,
+                   absl::StrCat(what,
+                                " ended in the probe, and another process that it let trace "
+                                "itself keeps how - server not affected"));
+  }
+  const int status = *ended;
   if (WIFSIGNALED(status)) {
     const char* name = ::sigabbrev_np(WTERMSIG(status));
     return refusal(161, who,
@@ -200,11 +209,9 @@ absl::Status probe_plugin(ProbeSubject subject, ProbeOptions options) {
   const FileDescriptor alarm = alarm_after(options.limit);
   const End end = process.ok() && alarm.ok() ? read_verdict(reads.get(), process, alarm, verdict)
                                              : End::kTooLate;
-  int status = 0;
   (void)::kill(-pid, SIGKILL);                           // and whatever it has started
   if (end == End::kTooLate) (void)::kill(pid, SIGKILL);  // it may have left its group
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const std::optional<int> status = reap(pid, process.get());
   return judge(subject, options, verdict, end, status);
 }
 

@@ -1,6 +1,7 @@
 #include "services/async/process/subprocess.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ extern "C" {  // which the header of glibc 2.36 forgets
 #include "services/async/net/buffered_reader.h"
 #include "services/async/net/io_error.h"
 #include "services/async/process/pipe.h"
+#include "services/async/process/reap.h"
 #include "services/async/try.h"
 
 namespace fermata {
@@ -133,6 +135,7 @@ Co<absl::StatusOr<std::string>> read_output(Stream& stream, std::size_t limit) {
 }  // namespace
 
 std::string ExitStatus::to_string() const {
+  if (code_ == kUnknown) return "ended in a way that only the process that traces it is told";
   if (signal_ == 0) return absl::StrCat("exited with code ", code_);
   return absl::StrCat("killed by signal ", signal_, " (", strsignal(signal_), ")");
 }
@@ -141,31 +144,27 @@ struct Subprocess::Child {
   ~Child() {
     if (pid <= 0 || poll()) return;
     ::kill(group_ends ? -pid : pid, SIGKILL);
-    reap();
+    (void)reap(pid, pidfd.fd());
   }
 
-  void reap() const noexcept {
-    siginfo_t info{};
-    while (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
-    }
-  }
-
+  // Never waits: what has not ended is not reaped.
   const std::optional<ExitStatus>& poll() noexcept {
-    if (ended) return ended;
-    siginfo_t info{};
+    if (ended || !has_ended()) return ended;
     // A child that has not been reaped keeps its number, and so its group's.
-    const int keep = group_ends ? WNOWAIT : 0;
-    const int result = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | keep);
-    FERMATA_CHECK(result == 0 || errno == EINTR,
-                  "somebody else waited for this child, or SIGCHLD is ignored");
-    if (result != 0 || info.si_pid == 0) return ended;
-    ended = info.si_code == CLD_EXITED ? ExitStatus::exited(info.si_status)
-                                       : ExitStatus::killed(info.si_status);
-    if (group_ends) {
-      ::kill(-pid, SIGKILL);
-      reap();
+    if (group_ends) ::kill(-pid, SIGKILL);
+    const std::optional<int> status = reap(pid, pidfd.fd());
+    if (!status) {
+      ended = ExitStatus::kept_by_tracer();
+    } else {
+      ended = WIFEXITED(*status) ? ExitStatus::exited(WEXITSTATUS(*status))
+                                 : ExitStatus::killed(WTERMSIG(*status));
     }
     return ended;
+  }
+
+  bool has_ended() const noexcept {
+    pollfd state = {pidfd.fd(), POLLIN, 0};
+    return ::poll(&state, 1, 0) > 0;
   }
 
   static Co<ExitStatus> wait(Child* child) {

@@ -11,6 +11,9 @@
 // Move-only; it owns the child. Destroying it while the child runs kills the child and waits, in
 // the kernel, for the moment that takes: no orphan, no zombie. Whoever wants a gentler end calls
 // terminate() and awaits wait() first. A process that ignores SIGCHLD cannot have a Subprocess.
+//
+// A child that another process traces stays a zombie until that one lets go of it. It counts as
+// ended (kept_by_tracer()), is never waited for, and is cleared away when the next one ends.
 #ifndef SERVICES_ASYNC_PROCESS_SUBPROCESS_H_
 #define SERVICES_ASYNC_PROCESS_SUBPROCESS_H_
 
@@ -35,13 +38,19 @@ class ExitStatus {
  public:
   static ExitStatus exited(int code) noexcept { return ExitStatus(code, 0); }
   static ExitStatus killed(int signal) noexcept { return ExitStatus(0, signal); }
+  // It has ended, and the kernel tells only the process that traces it how.
+  static ExitStatus kept_by_tracer() noexcept { return ExitStatus(kUnknown, 0); }
   bool ok() const noexcept { return code_ == 0 && signal_ == 0; }
-  int code() const noexcept { return code_; }      // what it returned; 0 if a signal ended it
+  int code() const noexcept {
+    return code_;
+  }  // what it returned; 0 if a signal ended it; -1: unknown
   int signal() const noexcept { return signal_; }  // 0 if it ended by itself
   std::string to_string() const;                   // "exited with code 1", "killed by signal 9 …"
   friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
 
  private:
+  static constexpr int kUnknown = -1;
+
   ExitStatus(int code, int signal) noexcept : code_(code), signal_(signal) {}
   int code_;
   int signal_;

@@ -187,7 +187,7 @@ void PluginProcess::ended() noexcept {
     }
   } else {
     end.cause = "exit";
-    end.how = absl::StrCat("exit code ", status->code());
+    end.how = status->code() < 0 ? status->to_string() : absl::StrCat("exit code ", status->code());
   }
   owner_.on_ended(std::move(end));
 }

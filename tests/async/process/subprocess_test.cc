@@ -200,5 +200,37 @@ TEST(Subprocess, AConversationLineByLine) {
   });
 }
 
+// ---- a child whose end the kernel tells another process only --------------------------------
+
+bool is_zombie_of_ours(pid_t pid) {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+TEST(Subprocess, AChildThatIsTracedHasEndedAndIsNotWaitedFor) {
+  on_epoll([]() -> Co<absl::Status> {
+    SubprocessOptions options = piped();
+    options.new_group = options.group_ends_with_child = true;
+    const std::vector<std::string> argv = {"tests/async/process/traced_child"};
+    absl::StatusOr<Subprocess> child = Subprocess::start(argv, options);
+    if (!child.ok()) co_return child.status();
+    const pid_t pid = child->pid();
+    ExitStatus ended = co_await child->wait();
+    EXPECT_EQ(ended, ExitStatus::kept_by_tracer()) << ended.to_string();
+    EXPECT_FALSE(ended.ok());
+    EXPECT_FALSE(child->kill().ok());
+    Stream tracer = std::move(child->input());
+    child = absl::CancelledError("gone");  // its destructor does not wait either
+    EXPECT_TRUE(is_zombie_of_ours(pid));
+    tracer.close();
+    // Each child that ends takes along what its tracer has let go of meanwhile.
+    while (is_zombie_of_ours(pid)) {
+      Communicated other = co_await Try(shell("true"));
+      EXPECT_TRUE(other.status.ok());
+    }
+    co_return absl::OkStatus();
+  });
+}
+
 }  // namespace
 }  // namespace fermata
