@@ -49,6 +49,26 @@ bool sent_by_process(FrameType type) {
   return false;
 }
 
+bool may_be_large(FrameType type) {
+  switch (type) {
+    case FrameType::kHello:  // schemas
+    case FrameType::kCreate:
+    case FrameType::kCreated:
+    case FrameType::kStart:
+    case FrameType::kFinish:
+    case FrameType::kEmit:
+    case FrameType::kLog:
+    case FrameType::kProgress:
+    case FrameType::kMetrics:
+    case FrameType::kSubCall:
+    case FrameType::kSubResult:
+    case FrameType::kSubChunk:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void encode_header(const FrameHeader& header, std::string& out) {
   const RawHeader raw = {header.length,   static_cast<uint16_t>(header.type),
                          header.flags,    header.call,
@@ -76,6 +96,9 @@ absl::StatusOr<FrameDecoder::Decoded> FrameDecoder::next(std::string_view bytes)
   const bool in_memfd = (raw.flags & kFrameInMemfd) != 0;
   if (raw.descriptors != (in_memfd ? 1u : 0u)) {
     return bad(absl::StrCat(raw.descriptors, " descriptors, expected ", in_memfd ? 1 : 0));
+  }
+  if (in_memfd && !may_be_large(type)) {
+    return bad(absl::StrCat("type ", raw.type, " has no payload that would need a memfd"));
   }
   if (in_memfd && raw.length != sizeof(uint64_t)) {
     return bad(absl::StrCat("a memfd's size in ", raw.length, " bytes, expected 8"));

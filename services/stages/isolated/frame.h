@@ -48,6 +48,9 @@ inline constexpr uint16_t kFrameTypeMax = 18;
 // Who may send it: the process's types are refused from the server and the other way round.
 bool sent_by_process(FrameType type);
 
+// Whether its payload may be above kInlineMax; the others' come in the frame.
+bool may_be_large(FrameType type);
+
 inline constexpr uint16_t kFrameInMemfd = 1;
 
 struct FrameHeader {

@@ -1,5 +1,6 @@
 #include "services/stages/isolated/frame_channel.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -110,7 +111,7 @@ void FrameChannel::send(FrameType type, uint64_t call, std::string_view payload)
     absl::StatusOr<FileDescriptor> memory = seal_bytes(payload);
     if (!memory.ok()) {
       // Nothing can be said about it on a channel that has lost a frame.
-      unsent_ = kUnsentMax + 1;
+      if (broken_.ok()) broken_ = memory.status();
     } else {
       const uint64_t size = payload.size();
       header.length = sizeof size;
@@ -124,15 +125,15 @@ void FrameChannel::send(FrameType type, uint64_t call, std::string_view payload)
       unsent_ += kFrameHeaderBytes + sizeof size + payload.size();
     }
   }
-  if (!writable_.waiting || unsent_ > kUnsentMax) queue(flush_);
+  if (unsent_ > kUnsentMax && broken_.ok()) {
+    broken_ = absl::ResourceExhaustedError(absl::StrCat(
+        "more than ", kUnsentMax, " bytes wait for a process that does not read them"));
+  }
+  if (!writable_.waiting || !broken_.ok()) queue(flush_);
 }
 
 void FrameChannel::flush() noexcept {
-  if (unsent_ > kUnsentMax) {
-    fail(absl::ResourceExhaustedError(absl::StrCat(
-        "more than ", kUnsentMax, " bytes wait for a process that does not read them")));
-    return;
-  }
+  if (!broken_.ok()) return fail(broken_);
   while (!out_.empty()) {
     Batch& batch = out_.front();
     iovec bytes = {batch.bytes.data() + sent_of_first_, batch.bytes.size() - sent_of_first_};
@@ -181,13 +182,18 @@ void FrameChannel::flush() noexcept {
 
 void FrameChannel::receive() noexcept {
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    if (!receive_once()) return;
+    if (undelivered_ ? !deliver() : !receive_once()) break;
   }
-  queue(receive_);
+  if (open_ && !readable_.waiting) queue(receive_);
 }
 
 void FrameChannel::drain() {
-  while (open_ && receive_once()) {
+  int there = 0;
+  if (!open_ || ::ioctl(socket_.fd(), FIONREAD, &there) != 0) return;
+  const uint64_t end = received_bytes_ + static_cast<uint64_t>(there);
+  const uint64_t most = received_large_ + kDrainedMax;
+  while (open_ && received_large_ <= most && (undelivered_ || received_bytes_ < end)) {
+    if (undelivered_ ? !deliver() && !undelivered_ : !receive_once() && !undelivered_) return;
   }
 }
 
@@ -215,9 +221,9 @@ bool FrameChannel::receive_once() noexcept {
   if (!take_descriptors(message)) return false;
   const bool filled = static_cast<size_t>(got) == bytes.iov_len;
   in_end_ += static_cast<size_t>(got);
+  received_bytes_ += static_cast<size_t>(got);
   pace_.received(loop_.now_ns());
-  deliver();
-  if (!open_) return false;
+  if (!deliver()) return false;
   if (filled || message.msg_controllen > 0) return true;  // descriptors end a read early
   wait_for(readable_, receive_);
   return false;
@@ -234,26 +240,37 @@ bool FrameChannel::take_descriptors(msghdr& message) {
     }
   }
   if ((message.msg_flags & MSG_CTRUNC) == 0 && received_.size() <= kDescriptorsMax) return true;
-  fail(absl::InvalidArgumentError(
-      absl::StrCat("descriptors without frames: more than ", kDescriptorsMax)));
+  if (received_.size() <= kDescriptorsMax) {
+    fail(absl::ResourceExhaustedError(
+        "a payload's memory did not fit into this process's table of open files: raise ulimit -n"));
+  } else {
+    fail(absl::InvalidArgumentError(
+        absl::StrCat("descriptors without frames: more than ", kDescriptorsMax)));
+  }
   return false;
 }
 
-void FrameChannel::deliver() noexcept {
-  while (open_) {
+bool FrameChannel::deliver() noexcept {
+  undelivered_ = false;
+  const uint64_t large = received_large_;
+  while (open_ && received_large_ == large) {
     absl::StatusOr<FrameDecoder::Decoded> decoded =
         decoder_.next(std::string_view(in_.get() + in_begin_, in_end_ - in_begin_));
     if (!decoded.ok()) {
       fail(decoded.status());
-      return;
+      return false;
     }
-    if (decoded->bytes == 0) break;
+    if (decoded->bytes == 0) {
+      // What is left is less than a frame.
+      std::memmove(in_.get(), in_.get() + in_begin_, in_end_ - in_begin_);
+      in_end_ -= std::exchange(in_begin_, 0);
+      return true;
+    }
     in_begin_ += decoded->bytes;
-    if (!deliver_one(*decoded)) return;
+    if (!deliver_one(*decoded)) return false;
   }
-  // What is left is less than a frame.
-  std::memmove(in_.get(), in_.get() + in_begin_, in_end_ - in_begin_);
-  in_end_ -= std::exchange(in_begin_, 0);
+  undelivered_ = open_;
+  return false;
 }
 
 bool FrameChannel::deliver_one(const FrameDecoder::Decoded& decoded) noexcept {
@@ -276,6 +293,7 @@ bool FrameChannel::deliver_one(const FrameDecoder::Decoded& decoded) noexcept {
     fail(bytes.status());
     return false;
   }
+  received_large_ += size;
   const Frame frame = {header.type, header.call, *bytes};
   sink_.on_frame(frame);
   return open_;

@@ -40,6 +40,7 @@ class FrameChannel {
   // Bytes that wait for a peer that does not read, those in memfds included.
   static constexpr size_t kUnsentMax = size_t{256} << 20;
   static constexpr size_t kDescriptorsMax = 64;  // received, their frame not yet
+  static constexpr size_t kDrainedMax = size_t{64} << 20;
 
   class Sink {
    public:
@@ -61,7 +62,9 @@ class FrameChannel {
 
   // Begins to receive.
   void open();
-  // Delivers what is there already: the peer has ended. May end with on_closed().
+  // Delivers what is there now, and nothing that comes meanwhile: the peer has ended, but whoever
+  // got the socket from it may go on. At most kDrainedMax bytes of large payloads. May end with
+  // on_closed().
   void drain();
   // Nothing is sent or heard afterwards; what is queued is dropped.
   void close() noexcept;
@@ -99,7 +102,7 @@ class FrameChannel {
   void receive() noexcept;
   bool receive_once() noexcept;  // false: no more for now, or closed
   bool take_descriptors(::msghdr& message);
-  void deliver() noexcept;
+  bool deliver() noexcept;  // false: closed, or a large payload is enough for one turn
   bool deliver_one(const FrameDecoder::Decoded& decoded) noexcept;
   void fail(absl::Status why) noexcept;
 
@@ -114,12 +117,16 @@ class FrameChannel {
   size_t unsent_ = 0;
   uint32_t sequence_ = 0;
   uint64_t batches_ = 0;
+  absl::Status broken_;  // why nothing can be sent any more; told by flush()
   ReplyPace pace_;
 
   FrameDecoder decoder_;
   std::unique_ptr<char[]> in_;
   size_t in_begin_ = 0;
   size_t in_end_ = 0;
+  bool undelivered_ = false;  // there may be a whole frame in it
+  uint64_t received_bytes_ = 0;
+  uint64_t received_large_ = 0;  // of payloads in memfds
   std::deque<FileDescriptor> received_;
 
   Job flush_;

@@ -49,6 +49,25 @@ Co<void> until_closed(Heard* heard) {
   }
 }
 
+// Sends bytes, with a descriptor beside them if there is one.
+void send(int socket, const std::string& bytes, int descriptor = -1) {
+  iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  if (descriptor >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+  }
+  EXPECT_EQ(::sendmsg(socket, &message, 0), static_cast<ssize_t>(bytes.size()));
+}
+
 // The server's end as a channel, the process's end as a bare socket.
 struct Ends {
   explicit Ends(Loop& loop) {
@@ -61,32 +80,16 @@ struct Ends {
   }
   int take_raw() { return std::exchange(fds[1], -1); }
 
-  // Writes bytes, with a descriptor beside them if there is one.
-  void write(const std::string& bytes, int descriptor = -1) {
-    iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (descriptor >= 0) {
-      message.msg_control = control;
-      message.msg_controllen = sizeof control;
-      cmsghdr* rights = CMSG_FIRSTHDR(&message);
-      rights->cmsg_level = SOL_SOCKET;
-      rights->cmsg_type = SCM_RIGHTS;
-      rights->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
-    }
-    EXPECT_EQ(::sendmsg(fds[1], &message, 0), static_cast<ssize_t>(bytes.size()));
-  }
+  void write(const std::string& bytes, int descriptor = -1) { send(fds[1], bytes, descriptor); }
 
   int fds[2] = {-1, -1};
   Heard heard;
   std::optional<FrameChannel> channel;
 };
 
-std::string memfd_frame(uint64_t size) {
+std::string memfd_frame(uint64_t size, uint32_t sequence = 0) {
   FrameHeader header;
+  header.sequence = sequence;
   header.type = FrameType::kEmit;
   header.flags = kFrameInMemfd;
   header.descriptors = 1;
@@ -247,6 +250,102 @@ TEST(FrameChannel, DescriptorsWithoutFramesAreBounded) {
     }
     co_await until_closed(&ends.heard);
     EXPECT_EQ(ends.heard.closed.message(), "descriptors without frames: more than 64");
+    co_return absl::OkStatus();
+  });
+}
+
+// ---- a peer that never stops ------------------------------------------------------------------
+
+std::string pong(uint32_t sequence) {
+  FrameHeader header;
+  header.type = FrameType::kPong;
+  header.sequence = sequence;
+  std::string bytes;
+  encode_header(header, bytes);
+  return bytes;
+}
+
+// Answers whatever it hears with one payload more.
+struct Endless final : FrameChannel::Sink {
+  void on_frame(const Frame&) noexcept override { say(++heard); }
+  void on_closed(const absl::Status& why) noexcept override { ADD_FAILURE() << why; }
+  void say(uint32_t sequence) const {
+    const absl::StatusOr<FileDescriptor> memory = seal_bytes("12345");
+    send(peer, memfd_frame(5, sequence), memory->get());
+  }
+  uint32_t heard = 0;
+  int peer = -1;
+};
+
+// The process is dead, but a child of it holds the socket and goes on.
+TEST(FrameChannel, WhatComesWhileItIsDrainedIsNotWaitedFor) {
+  on_loop([](Loop* loop) -> Co<absl::Status> {
+    int fds[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    Endless sink;
+    sink.peer = fds[1];
+    FrameChannel channel(*loop, fds[0], FrameReader::kServer, kPayloadMax, sink);
+    sink.say(0);
+    channel.drain();
+    EXPECT_EQ(sink.heard, 1u);
+    channel.close();
+    ::close(fds[1]);
+    co_return absl::OkStatus();
+  });
+}
+
+TEST(FrameChannel, AllThatWasThereIsDrained) {
+  on_loop([](Loop* loop) -> Co<absl::Status> {
+    Ends ends(*loop);
+    const std::string text(100'000, 'x');
+    for (uint32_t i = 0; i < 20; ++i) {
+      const absl::StatusOr<FileDescriptor> memory = seal_bytes(text);
+      ends.write(memfd_frame(text.size(), 2 * i), memory->get());
+      ends.write(pong(2 * i + 1));
+    }
+    ends.channel->drain();
+    EXPECT_EQ(ends.heard.frames.size(), 40u);
+    EXPECT_TRUE(ends.heard.closed.ok()) << ends.heard.closed;
+    co_return absl::OkStatus();
+  });
+}
+
+struct Turns final : FrameChannel::Sink {
+  void on_frame(const Frame&) noexcept override { turns.push_back(Loop::current().stats().turns); }
+  void on_closed(const absl::Status& why) noexcept override { ADD_FAILURE() << why; }
+  std::vector<uint64_t> turns;
+};
+
+// To copy one takes long enough; others wait for the loop.
+TEST(FrameChannel, OneLargePayloadIsEnoughForATurn) {
+  on_loop([](Loop* loop) -> Co<absl::Status> {
+    Ends ends(*loop);
+    Turns turns;
+    FrameChannel other(*loop, ends.take_raw(), FrameReader::kProcess, kPayloadMax, turns);
+    for (int i = 0; i < 8; ++i) {
+      ends.channel->send(FrameType::kStart, 1, std::string(kPayloadMax, 'x'));
+    }
+    co_await yield_now();
+    other.open();
+    while (turns.turns.size() < 8) co_await yield_now();
+    for (size_t i = 1; i < turns.turns.size(); ++i) {
+      EXPECT_GT(turns.turns[i], turns.turns[i - 1]) << i;
+    }
+    co_return absl::OkStatus();
+  });
+}
+
+TEST(FrameChannel, MemoryForAFrameThatNeedsNoneIsRefusedUnread) {
+  on_loop([](Loop* loop) -> Co<absl::Status> {
+    Ends ends(*loop);
+    std::string bytes = memfd_frame(5);
+    const auto type = static_cast<uint16_t>(FrameType::kPong);
+    std::memcpy(bytes.data() + sizeof(uint32_t), &type, sizeof type);
+    const absl::StatusOr<FileDescriptor> memory = seal_bytes("12345");
+    ends.write(bytes, memory->get());
+    co_await until_closed(&ends.heard);
+    EXPECT_EQ(ends.heard.closed.message(),
+              "bad frame: type 17 has no payload that would need a memfd");
     co_return absl::OkStatus();
   });
 }
