@@ -290,7 +290,7 @@ Co<absl::Status> PluginHost::start_generation(PluginSlot* slot, GenerationRef ge
   if (status.ok()) status = co_await generation->create(*std::move(configs));
   if (!status.ok()) {
     generation->set_state(GenerationState::kFailed);
-    co_await generation->close();
+    co_await shield(generation->close());  // the last reference may be this one
     if (generation->kept()) context_->kept.push_back(generation);
     co_return status;
   }

@@ -117,6 +117,7 @@ Co<absl::Status> PluginHost::save_denied() {
 }
 
 Co<absl::StatusOr<std::string>> PluginHost::allow(std::string sha256) {
+  Lock::Guard guard = co_await loading_.acquire();
   const DeniedList::Entry* entry = denied_.find(sha256);
   if (entry == nullptr) {
     co_return absl::NotFoundError(absl::StrCat(sha256.substr(0, 12), "... is not denied"));
@@ -189,8 +190,13 @@ Co<bool> PluginHost::went_back(PluginSlot* slot) {
     }
     co_return false;
   }
+  Lock::Guard guard = co_await loading_.acquire();
+  // Somebody may have brought another version meanwhile, which is not the one to blame.
+  if (slot->active() != active) co_return false;
   slot->last_automatic = now();
-  absl::StatusOr<std::string> said = co_await rollback(slot->id(), killed(*active));
+  absl::Status back = co_await go_back(slot);
+  if (!back.ok()) co_return false;
+  absl::StatusOr<std::string> said = co_await withdraw(slot, active, killed(*active));
   co_return said.ok();
 }
 
