@@ -101,7 +101,7 @@ Result check_entry_only_export(Subject& subject) {
     if (symbol.name == kEntry) {
       entry = true;
     } else {
-      others.emplace_back(symbol.name.substr(0, 60));
+      others.push_back(shown(symbol.name.substr(0, 60)));
     }
   }
   if (!entry) {
@@ -119,7 +119,7 @@ Result check_no_gnu_unique(Subject& subject) {
   if (!subject.image().ok()) return skip("no ELF image to look at");
   std::vector<std::string> unique;
   for (const ElfSymbol& symbol : subject.image()->symbols) {
-    if (symbol.unique && symbol.defined) unique.emplace_back(symbol.name.substr(0, 60));
+    if (symbol.unique && symbol.defined) unique.push_back(shown(symbol.name.substr(0, 60)));
   }
   if (unique.empty()) return pass("no STB_GNU_UNIQUE symbols");
   return fail(
@@ -171,25 +171,9 @@ Result check_hardening(Subject& subject) {
 Result check_deps_resolve(Subject& subject) {
   if (!subject.image().ok()) return skip("no ELF image to look at");
   const ElfImage& image = *subject.image();
-  for (absl::string_view part : absl::StrSplit(for_absl(image.run_path), ':', absl::SkipEmpty())) {
-    if (absl::StartsWith(part, "$ORIGIN") || absl::StartsWith(part, "${ORIGIN}")) continue;
-    return fail(
-        str_cat("run path ", image.run_path, ": only $ORIGIN is allowed - link without -rpath"));
-  }
-  const LibraryFinder finder;
-  std::vector<std::string> privates;
-  for (std::string_view library : image.needed) {
-    if (!finder.finds(library, image.run_path, subject.directory())) {
-      return fail(str_cat("needs ", library, ", not found (run path ",
-                          image.run_path.empty() ? "none" : image.run_path,
-                          "; ld.so.cache searched) - install it or link statically"));
-    }
-    if (!finder.finds(library, "", subject.directory())) privates.emplace_back(library);
-  }
-  if (!privates.empty() && !subject.isolated()) {
-    return warn(str_cat("private libraries (", listed(privates),
-                        "): version 2 would get version 1's - link them statically"));
-  }
+  const absl::Status found =
+      check_dependencies(subject.path(), image, subject.directory(), LibraryFinder());
+  if (!found.ok()) return fail(std::string(found.message()));
   return pass(str_cat(image.needed.size(), " libraries, all found"));
 }
 

@@ -13,6 +13,7 @@
 #include "services/config/str_cat.h"
 #include "services/plugin_kit/subject.h"
 #include "services/stages/library_finder.h"
+#include "services/stages/static_checks.h"
 
 namespace fermata::kit {
 namespace {
@@ -37,12 +38,12 @@ void add_note(const Subject& subject, std::vector<Fact>& facts) {
     return;
   }
   const PluginNote& note = *subject.note();
-  facts.push_back({"id", {note.id}});
-  facts.push_back({"version", {note.version}});
+  facts.push_back({"id", {shown(note.id)}});
+  facts.push_back({"version", {shown(note.version)}});
   facts.push_back({"abi", {str_cat(note.abi_major, ".", note.abi_minor)}});
   facts.push_back({"needs_abi", {str_cat(note.abi_major, ".", note.min_host_minor)}});
   facts.push_back({"flags", {flag_words(note.flags)}});
-  facts.push_back({"sdk", {note.sdk}});
+  facts.push_back({"sdk", {shown(note.sdk)}});
 }
 
 void add_image(const Subject& subject, const ElfImage& image, std::vector<Fact>& facts) {
@@ -50,7 +51,7 @@ void add_image(const Subject& subject, const ElfImage& image, std::vector<Fact>&
   size_t imports = 0;
   for (const ElfSymbol& symbol : image.symbols) {
     if (symbol.defined) {
-      exports.values.emplace_back(symbol.name);
+      exports.values.push_back(shown(symbol.name));
     } else {
       ++imports;
     }
@@ -59,11 +60,11 @@ void add_image(const Subject& subject, const ElfImage& image, std::vector<Fact>&
   const LibraryFinder finder;
   for (std::string_view library : image.needed) {
     const bool found = finder.finds(library, image.run_path, subject.directory());
-    needs.values.push_back(str_cat(library, found ? "" : " (not found here)"));
+    needs.values.push_back(str_cat(shown(library), found ? "" : " (not found here)"));
   }
   std::map<std::string, std::set<std::string>> by_library;
   for (const ElfNeededVersion& need : image.versions) {
-    by_library[std::string(need.library)].emplace(need.version);
+    by_library[shown(need.library)].insert(shown(need.version));
   }
   Fact versions = {"symbol_versions", {}, true};
   for (const auto& [library, names] : by_library) {
@@ -72,7 +73,7 @@ void add_image(const Subject& subject, const ElfImage& image, std::vector<Fact>&
   facts.push_back(std::move(exports));
   facts.push_back({"imports", {str_cat(imports, " symbols")}});
   facts.push_back(std::move(needs));
-  facts.push_back({"run_path", {image.run_path.empty() ? "none" : std::string(image.run_path)}});
+  facts.push_back({"run_path", {image.run_path.empty() ? "none" : shown(image.run_path)}});
   facts.push_back(std::move(versions));
   facts.push_back(
       {"schemas", {"not readable without running its code; fermata plugin check runs it"}});

@@ -33,16 +33,21 @@ class Bytes {
   std::string_view slice(uint64_t offset, uint64_t length) const {
     return holds(offset, length) ? bytes_.substr(offset, length) : std::string_view();
   }
-  // A NUL-terminated string that ends inside the file.
-  std::optional<std::string_view> text(uint64_t offset) const {
+  // A NUL-terminated string that ends inside the file. All of them together are not much longer
+  // than the table they stand in, or a million symbols could name one long string, and each be
+  // read.
+  std::optional<std::string_view> text(uint64_t offset) {
     if (offset >= bytes_.size()) return std::nullopt;
-    size_t end = bytes_.find('\0', offset);
+    const std::string_view rest = bytes_.substr(offset, to_read_);
+    const size_t end = rest.find('\0');
+    to_read_ -= std::min(end, rest.size());
     if (end == std::string_view::npos) return std::nullopt;
-    return bytes_.substr(offset, end - offset);
+    return rest.substr(0, end);
   }
 
  private:
   std::string_view bytes_;
+  size_t to_read_ = 4 * bytes_.size() + 4096;
 };
 
 absl::Status damaged(std::string_view what) {

@@ -20,12 +20,6 @@ constexpr char kEntry[] = "fermata_plugin_v1";
 // Flags of the note that a server must understand or refuse (the others may be ignored).
 constexpr uint16_t kMustUnderstand = 0xff00;
 
-// A name that stands in the file: it may be of any length, and of bytes that are no text.
-std::string shown(std::string_view name) {
-  constexpr size_t kMost = 256;
-  return absl::CHexEscape(absl_view(name.substr(0, kMost)));
-}
-
 std::string machine_name(uint16_t machine) {
   switch (machine) {
     case EM_X86_64:
@@ -111,29 +105,6 @@ absl::Status check_entry(std::string_view file, const ElfImage& image) {
                               ") - C++ without extern \"C\"? hidden by the version script?"));
 }
 
-absl::Status check_dependencies(std::string_view file, const ElfImage& image,
-                                std::string_view directory, const LibraryFinder& finder) {
-  if (!image.run_path.empty() && image.run_path != "$ORIGIN" && image.run_path != "${ORIGIN}") {
-    return refusal(123, file,
-                   absl::StrCat("its run path is ", shown(image.run_path),
-                                ", only $ORIGIN may be - whoever writes there would be trusted"));
-  }
-  for (std::string_view library : image.needed) {
-    if (finder.finds(library, "", directory)) continue;
-    if (finder.finds(library, image.run_path, directory)) {
-      return refusal(142, file,
-                     absl::StrCat("private dependency ", shown(library),
-                                  ": the next version would silently get this one's - link it "
-                                  "statically"));
-    }
-    return refusal(120, file,
-                   absl::StrCat("needs ", shown(library), ", not found (run path ",
-                                image.run_path.empty() ? "none" : shown(image.run_path),
-                                "; ld.so.cache searched) - install it or link statically"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status check_libc(std::string_view file, const ElfImage& image, const HostFacts& host) {
   constexpr std::string_view kPrefix = "GLIBC_";
   const std::vector<int> have = version_numbers(host.glibc);
@@ -178,6 +149,34 @@ absl::Status check_reloadable(std::string_view file, const ElfImage& image, bool
 }
 
 }  // namespace
+
+std::string shown(std::string_view name) {
+  constexpr size_t kMost = 256;
+  return absl::CHexEscape(absl_view(name.substr(0, kMost)));
+}
+
+absl::Status check_dependencies(std::string_view file, const ElfImage& image,
+                                std::string_view directory, const LibraryFinder& finder) {
+  if (!image.run_path.empty() && image.run_path != "$ORIGIN" && image.run_path != "${ORIGIN}") {
+    return refusal(123, file,
+                   absl::StrCat("its run path is ", shown(image.run_path),
+                                ", only $ORIGIN may be - whoever writes there would be trusted"));
+  }
+  for (std::string_view library : image.needed) {
+    if (finder.finds(library, "", directory)) continue;
+    if (finder.finds(library, image.run_path, directory)) {
+      return refusal(142, file,
+                     absl::StrCat("private dependency ", shown(library),
+                                  ": the next version would silently get this one's - link it "
+                                  "statically"));
+    }
+    return refusal(120, file,
+                   absl::StrCat("needs ", shown(library), ", not found (run path ",
+                                image.run_path.empty() ? "none" : shown(image.run_path),
+                                "; ld.so.cache searched) - install it or link statically"));
+  }
+  return absl::OkStatus();
+}
 
 HostFacts HostFacts::here() {
   return {this_machine(), FERMATA_ABI_MAJOR, FERMATA_ABI_MINOR, ::gnu_get_libc_version(), {}};

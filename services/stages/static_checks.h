@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/stages/elf_image.h"
 #include "services/stages/library_finder.h"
 #include "services/stages/plugin_note.h"
 
@@ -32,6 +33,13 @@ struct HostFacts {
 
 // FailedPrecondition: "PLG-101 fetch.so: ...".
 absl::Status refusal(int number, std::string_view file, std::string_view what);
+
+// A name that stands in the file, for a text: it may be of any length, and of bytes that are none.
+std::string shown(std::string_view name);
+
+// Whether all that it links to is there, and is nobody's but the system's.
+absl::Status check_dependencies(std::string_view file, const ElfImage& image,
+                                std::string_view directory, const LibraryFinder& finder);
 
 // `directory` is where the file came from: what $ORIGIN in its run path means.
 absl::StatusOr<PluginNote> check_plugin_bytes(std::string_view file, std::string_view bytes,

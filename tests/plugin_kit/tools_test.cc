@@ -1,10 +1,12 @@
 // inspect, run and bench, on plugins without a server.
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "services/config/json.h"
 #include "services/plugin_kit/inspect.h"
 #include "services/plugin_kit/run_stage.h"
+#include "services/plugin_kit/subject.h"
 #include "tests/plugin_kit/kit_testing.h"
 
 namespace fermata::kit {
@@ -31,6 +33,25 @@ TEST(Inspect, GivesTheSameAsJson) {
   ASSERT_TRUE(document.ok()) << document.status();
   EXPECT_EQ(as_string_view(*find_member(*document, "id")), "org.example.bad");
   EXPECT_TRUE(find_member(*document, "exports")->IsArray());
+}
+
+// A terminal obeys some bytes, and JSON has no place for others.
+TEST(Inspect, NamesOutOfTheFileAreText) {
+  std::string bytes = *read_file("tests/plugin_kit/bad/exports.so");
+  const std::string name("\0helper\0", 8);
+  const std::string evil("\0\x1b[2J\xff!\0", 8);
+  for (size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) {
+    bytes.replace(at, name.size(), evil);
+  }
+  const std::string path = testing::TempDir() + "/evil.so";
+  std::ofstream(path, std::ios::binary) << bytes;
+  for (const Format format : {Format::kText, Format::kJson}) {
+    const absl::StatusOr<std::string> text = inspect_file(path, format);
+    ASSERT_TRUE(text.ok()) << text.status();
+    EXPECT_NE(text->find("x1b[2J"), std::string::npos) << *text;
+    EXPECT_EQ(text->find('\x1b'), std::string::npos);
+    EXPECT_EQ(text->find('\xff'), std::string::npos);
+  }
 }
 
 TEST(Inspect, AFileThatIsNoPlugin) {
