@@ -7,6 +7,7 @@
 #include "grpc/support/log.h"
 #include "services/config/json.h"
 #include "services/config/redactor.h"
+#include "services/config/utf8.h"
 #include "spdlog/pattern_formatter.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -66,7 +67,15 @@ Redactor& redactor() {
   return instance;
 }
 
-std::string clean(std::string_view message) { return redactor().redact(std::string(message)); }
+// Names of files and words of plugins are any bytes; whoever reads the log expects text.
+std::string clean(std::string_view message) {
+  std::string text = redactor().redact(std::string(message));
+  for (size_t at = utf8_valid_prefix(text); at < text.size();) {
+    text[at++] = '?';
+    at += utf8_valid_prefix(std::string_view(text).substr(at));
+  }
+  return text;
+}
 
 void from_grpc(gpr_log_func_args* args) {
   const std::string message = std::string("grpc: ") + args->message;
