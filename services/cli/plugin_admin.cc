@@ -16,6 +16,7 @@
 #include "services/cli/table.h"
 #include "services/cli/text.h"
 #include "services/config/config.h"
+#include "services/config/json.h"
 #include "services/config/private_file.h"
 #include "services/config/sha256.h"
 #include "services/stages/file_descriptor.h"
@@ -26,6 +27,9 @@ namespace fermata::cli {
 namespace {
 
 constexpr size_t kMaxAnswer = size_t{16} << 20;
+// Of a line of `list`.
+constexpr size_t kCells = 7;
+constexpr size_t kCallsCell = 4;
 
 // Sends the line and reads to the end. UNAVAILABLE: no server.
 absl::StatusOr<std::string> ask(const std::string& path, std::string line) {
@@ -58,6 +62,29 @@ absl::StatusOr<std::string> ask(const std::string& path, std::string line) {
   return answer;
 }
 
+// Of one plugin, or one refused file. What is not known is left out.
+std::string json_of(const std::vector<std::string>& cells) {
+  static constexpr const char* kKeys[] = {"plugin", "version", "state",  "placement",
+                                          "calls",  "file",    "refusal"};
+  std::string out;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i] == "-") continue;
+    const std::string value = i == kCallsCell ? cells[i] : json_quote(printable(cells[i]));
+    append(&out, out.empty() ? "{" : ",", json_quote(kKeys[i]), ":", value);
+  }
+  return out + "}\n";
+}
+
+std::string json_lines_of(std::string_view lines) {
+  std::string out;
+  for (absl::string_view line :
+       absl::StrSplit(absl::string_view(lines.data(), lines.size()), '\n')) {
+    const std::vector<std::string> cells = absl::StrSplit(line, '\t');
+    if (cells.size() == kCells) out += json_of(cells);
+  }
+  return out;
+}
+
 std::string table_of(std::string_view lines, const Output& output) {
   Table table({{"PLUGIN"},
                {"VERSION"},
@@ -69,7 +96,7 @@ std::string table_of(std::string_view lines, const Output& output) {
   for (absl::string_view line :
        absl::StrSplit(absl::string_view(lines.data(), lines.size()), '\n')) {
     const std::vector<std::string> cells = absl::StrSplit(line, '\t');
-    if (cells.size() != 7) continue;
+    if (cells.size() != kCells) continue;
     const Style style = cells[2] == "active"                            ? Style::kGood
                         : cells[2] == "refused" || cells[2] == "failed" ? Style::kBad
                                                                         : Style::kPlain;
@@ -84,13 +111,13 @@ std::string table_of(std::string_view lines, const Output& output) {
   return table.empty() ? "no plugins\n" : table.render(output.width(), output.color());
 }
 
-ExitCode print_answer(const std::string& verb, const std::string& answer) {
+ExitCode print_answer(const PluginAdminOptions& options, const std::string& answer) {
   const size_t line = std::min(answer.find('\n'), answer.size());
   const bool good = answer.substr(0, line) == "ok";
   const std::string rest = line < answer.size() ? answer.substr(line + 1) : "";
   Output output(Terminal{.fd = good ? 1 : 2});
-  if (good && verb == "list") {
-    output.write(table_of(rest, output));
+  if (good && options.verb == "list") {
+    output.write(options.json ? json_lines_of(rest) : table_of(rest, output));
   } else {
     for (absl::string_view each : absl::StrSplit(rest, '\n', absl::SkipEmpty())) {
       output.write_line(printable(std::string(each)));
@@ -137,7 +164,7 @@ ExitCode allow(const PluginAdminOptions& options) {
     return end_with(ExitCode::kOk, out);
   }
   if (!answer.ok()) return complain(answer.status());
-  return print_answer(options.verb, *answer);
+  return print_answer(options, *answer);
 }
 
 }  // namespace
@@ -155,7 +182,7 @@ ExitCode plugin_admin(const PluginAdminOptions& given) {
   if (!options.argument.empty()) line += " " + options.argument;
   absl::StatusOr<std::string> answer = ask(options.socket, std::move(line));
   if (!answer.ok()) return complain(answer.status());
-  return print_answer(options.verb, *answer);
+  return print_answer(options, *answer);
 }
 
 }  // namespace fermata::cli

@@ -14,7 +14,8 @@ struct PluginAdminOptions {
   std::string argument;  // a file, or a plugin
   std::string socket;    // empty: as the configuration says
   std::string config;
-  std::string lock;  // allow: empty means as the configuration says
+  std::string lock;   // allow: empty means as the configuration says
+  bool json = false;  // list: one JSON document a line
 };
 
 ExitCode plugin_admin(const PluginAdminOptions& options);

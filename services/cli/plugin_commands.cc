@@ -30,7 +30,8 @@ ExitCode plugin_command(int argc, const char* const* argv) {
   app.add_option("--config", options.config, "the server's fermata.yaml, which names the socket")
       ->type_name("FILE")
       ->envname("FERMATA_CONFIG");
-  app.add_subcommand("list", "every version of every plugin, and what it is doing");
+  app.add_subcommand("list", "every version of every plugin, and what it is doing")
+      ->add_flag("--json", options.json, "one JSON document a line");
   app.add_subcommand("reload", "take up a file of the plugin folder again, or all of them")
       ->add_option("file", options.argument, "its name in the folder")
       ->type_name("FILE");

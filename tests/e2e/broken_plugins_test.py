@@ -1,4 +1,5 @@
 """Broken plugin files are refused with what is wrong and what to do; the others load."""
+import json
 import os
 import subprocess
 import unittest
@@ -102,10 +103,10 @@ class StrangeFiles(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.daemon.plugin_folder, name)
 
-    def listed(self):
+    def listed(self, *words):
         return subprocess.run(
             [built("services/cli/fermata"), "plugin", "--admin",
-             os.path.join(os.path.dirname(self.daemon.plugin_folder), "admin.sock"), "list"],
+             os.path.join(os.path.dirname(self.daemon.plugin_folder), "admin.sock"), "list", *words],
             check=True, capture_output=True, encoding="utf-8").stdout
 
     def test_links_and_the_like_are_refused_as_soon_as_they_are_made(self):
@@ -128,6 +129,11 @@ class StrangeFiles(unittest.TestCase):
         rows = [row for row in self.listed().splitlines() if "all is well" in row]
         self.assertEqual(len(rows), 1)
         self.assertIn("PLG-101 x", rows[0])
+        refused, loaded = [json.loads(line) for line in self.listed("--json").splitlines()[::-1]]
+        self.assertEqual((refused["state"], refused["calls"]), ("refused", 0))
+        self.assertIn("PLG-101 x", refused["refusal"])
+        self.assertEqual((loaded["plugin"], loaded["state"]), ("dev.fermata.time", "active"))
+        self.assertNotIn("refusal", loaded)
 
 
 if __name__ == "__main__":
