@@ -119,6 +119,12 @@ absl::Status prepare_private_dir(const std::string& directory) {
   return absl::OkStatus();
 }
 
+std::string who_else_may_rename(struct stat info) {
+  if ((info.st_mode & S_ISVTX) != 0) info.st_mode &= ~static_cast<mode_t>(S_IWGRP | S_IWOTH);
+  if (info.st_gid == ::getegid()) info.st_mode &= ~static_cast<mode_t>(S_IWGRP);
+  return who_else_writes(info);
+}
+
 absl::Status check_plugin_folder(const std::string& folder) {
   std::unique_ptr<char, decltype(&std::free)> real(::realpath(folder.c_str(), nullptr), &std::free);
   if (real == nullptr) return cannot("open the plugin folder", folder);
@@ -131,14 +137,10 @@ absl::Status check_plugin_folder(const std::string& folder) {
   if (std::string who = who_else_writes(info); !who.empty()) {
     return refusal(130, path, absl::StrCat(who, kWhoMay));
   }
-  // Above it, a directory with the sticky bit (/tmp) and one of our own group (umask 002) will do:
-  // nobody else can rename what is in them.
   while (path.size() > 1) {
     path.resize(std::max<size_t>(path.rfind('/'), 1));
     if (::stat(path.c_str(), &info) != 0) return cannot("look at", path);
-    if ((info.st_mode & S_ISVTX) != 0) continue;
-    if (info.st_gid == ::getegid()) info.st_mode &= ~static_cast<mode_t>(S_IWGRP);
-    if (std::string who = who_else_writes(info); !who.empty()) {
+    if (std::string who = who_else_may_rename(info); !who.empty()) {
       return refusal(130, path, absl::StrCat(who, ", and the plugin folder is below it", kWhoMay));
     }
   }

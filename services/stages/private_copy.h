@@ -8,6 +8,8 @@
 #ifndef SERVICES_STAGES_PRIVATE_COPY_H_
 #define SERVICES_STAGES_PRIVATE_COPY_H_
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,6 +36,10 @@ absl::Status prepare_private_dir(const std::string& directory);
 // PLG-130 when the folder, or a directory above it, is writable by someone else than root and this
 // user.
 absl::Status check_plugin_folder(const std::string& folder);
+
+// Of a directory above it: who else could put another one in its place; empty: nobody. With the
+// sticky bit (/tmp) only its owner could, and our own group (umask 002) is trusted.
+std::string who_else_may_rename(struct stat info);
 
 // The same for one file outside of it that decides what is loaded: plugins.lock.
 absl::Status check_trusted_file(const std::string& path);

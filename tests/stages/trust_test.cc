@@ -12,6 +12,7 @@
 #include "services/config/sha256.h"
 #include "services/stages/denied_list.h"
 #include "services/stages/plugins_lock.h"
+#include "services/stages/private_copy.h"
 #include "tests/stages/testing/reload_fixture.h"
 
 namespace fermata {
@@ -105,6 +106,20 @@ TEST_F(Trust, EveryLoadLeavesOneLineThatSaysWhoseFileItWas) {
                      " placement=inproc result=loaded"));
   EXPECT_TRUE(logged("result=refused before=1.0.0+" + hash_of("v1_0").substr(0, 8) +
                      ": PLG-160 org.example.versioned/version: create() returned"));
+}
+
+TEST(PluginFolder, AboveItTheStickyBitKeepsOthersOutButNotTheOwner) {
+  struct stat tmp{};
+  tmp.st_mode = S_IFDIR | S_ISVTX | 0777;
+  tmp.st_gid = ::getegid() + 1;
+  EXPECT_EQ(who_else_may_rename(tmp), "");
+  tmp.st_uid = ::geteuid();
+  EXPECT_EQ(who_else_may_rename(tmp), "");
+  tmp.st_mode &= ~static_cast<mode_t>(S_ISVTX);
+  EXPECT_TRUE(absl::StartsWith(who_else_may_rename(tmp), "world-writable (0777 "));
+  tmp.st_mode |= S_ISVTX;
+  tmp.st_uid = ::geteuid() + 65534;
+  EXPECT_TRUE(absl::StartsWith(who_else_may_rename(tmp), "owned by another user (1777 "));
 }
 
 TEST(LoaderEnvironment, WhatWouldBringOtherCodeInIsNamed) {
