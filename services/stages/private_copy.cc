@@ -46,14 +46,14 @@ std::string mode_and_owner(const struct stat& info) {
                          group_name(info.st_gid));
 }
 
-// Empty when only root and this user can change it.
-std::string who_else_writes(const struct stat& info) {
+// Empty when only root and this user can change it, `forgiven` mode bits apart.
+std::string who_else_writes(const struct stat& info, mode_t forgiven = 0) {
   if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
     return absl::StrCat("owned by another user (", mode_and_owner(info), ")");
   }
-  if ((info.st_mode & S_IWOTH) != 0)
+  if ((info.st_mode & ~forgiven & S_IWOTH) != 0)
     return absl::StrCat("world-writable (", mode_and_owner(info), ")");
-  if ((info.st_mode & S_IWGRP) != 0)
+  if ((info.st_mode & ~forgiven & S_IWGRP) != 0)
     return absl::StrCat("group-writable (", mode_and_owner(info), ")");
   return "";
 }
@@ -119,10 +119,10 @@ absl::Status prepare_private_dir(const std::string& directory) {
   return absl::OkStatus();
 }
 
-std::string who_else_may_rename(struct stat info) {
-  if ((info.st_mode & S_ISVTX) != 0) info.st_mode &= ~static_cast<mode_t>(S_IWGRP | S_IWOTH);
-  if (info.st_gid == ::getegid()) info.st_mode &= ~static_cast<mode_t>(S_IWGRP);
-  return who_else_writes(info);
+std::string who_else_may_rename(const struct stat& info) {
+  mode_t forgiven = info.st_gid == ::getegid() ? S_IWGRP : 0;
+  if ((info.st_mode & S_ISVTX) != 0) forgiven = S_IWGRP | S_IWOTH;
+  return who_else_writes(info, forgiven);
 }
 
 absl::Status check_plugin_folder(const std::string& folder) {

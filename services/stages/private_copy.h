@@ -39,7 +39,7 @@ absl::Status check_plugin_folder(const std::string& folder);
 
 // Of a directory above it: who else could put another one in its place; empty: nobody. With the
 // sticky bit (/tmp) only its owner could, and our own group (umask 002) is trusted.
-std::string who_else_may_rename(struct stat info);
+std::string who_else_may_rename(const struct stat& info);
 
 // The same for one file outside of it that decides what is loaded: plugins.lock.
 absl::Status check_trusted_file(const std::string& path);

@@ -99,9 +99,7 @@ PluginProcess::PluginProcess(Loop& loop, const PluginProcessOptions& options, Ow
       timer_(*this) {
   channel_.open();
   stderr_.open();
-  const int error = loop_.watch(pidfd_);
-  FERMATA_CHECK(error == 0, "a pidfd can be watched");
-  pidfd_.waiting = true;
+  wait_for_end();
   loop_.timers().arm(timer_, loop_.now_ns() + ping_ns_);
 }
 
@@ -159,12 +157,19 @@ void PluginProcess::ping() noexcept {
 void PluginProcess::pidfd_readable(IoWatch& watch) noexcept {
   auto& own = static_cast<Watch&>(watch);
   own.waiting = false;
-  own.process.ended();
+  if (own.process.child_.poll()) return own.process.ended();
+  // Woken too early: the kernel does that when one of the threads of a traced process ends.
+  own.process.wait_for_end();
+}
+
+void PluginProcess::wait_for_end() noexcept {
+  const int error = loop_.watch(pidfd_);
+  FERMATA_CHECK(error == 0, "a pidfd can be watched");
+  pidfd_.waiting = true;
 }
 
 void PluginProcess::ended() noexcept {
   const std::optional<ExitStatus> status = child_.poll();
-  FERMATA_CHECK(status.has_value(), "a pidfd is readable when its process has ended");
   FERMATA_CHECK(!std::exchange(over_, true), "a process ended twice");
   timer_.disarm();
   channel_.drain();

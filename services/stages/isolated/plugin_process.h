@@ -106,6 +106,7 @@ class PluginProcess final : private FrameChannel::Sink {
   static void pidfd_readable(IoWatch& watch) noexcept;
   static void ping_due(Timer& timer) noexcept;
   void ping() noexcept;
+  void wait_for_end() noexcept;
   void ended() noexcept;
 
   Loop& loop_;

@@ -1,4 +1,5 @@
 // A plugin with one stage per way to go wrong, and some to watch the others by.
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
 
@@ -75,6 +76,30 @@ class Exit : public Plain<Exit> {
  public:
   STAGE("exit", FERMATA_STAGE_IDEMPOTENT)
   Co<Result> run(Call&) { std::exit(3); }
+};
+
+// Ends while a process that it let trace it holds back how. That one goes after a second.
+class Traced : public Plain<Traced> {
+ public:
+  STAGE("traced", FERMATA_STAGE_IDEMPOTENT)
+  Co<Result> run(Call&) {
+    std::thread other([] { ::pause(); });
+    other.detach();
+    const pid_t self = ::getpid();
+    int ready[2];
+    if (::pipe(ready) != 0) co_return absl::InternalError("pipe");
+    (void)::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    if (::fork() == 0) {
+      (void)::setsid();
+      (void)::ptrace(PTRACE_SEIZE, self, nullptr, nullptr);
+      (void)!::write(ready[1], "x", 1);
+      (void)::alarm(1);
+      for (;;) ::pause();
+    }
+    char byte = 0;
+    (void)!::read(ready[0], &byte, 1);
+    ::_exit(7);
+  }
 };
 
 class Spin : public Plain<Spin> {
@@ -224,5 +249,5 @@ class Probe : public Plain<Probe> {
 
 }  // namespace
 
-FERMATA_PLUGIN("org.example.crasher", VERSION, Echo, Segv, Abort, Exit, Spin, Leak, Corrupt, Flood,
-               Huge, Wait, Nap, Once, Hold, Nest, Hoard, Probe);
+FERMATA_PLUGIN("org.example.crasher", VERSION, Echo, Segv, Abort, Exit, Traced, Spin, Leak, Corrupt,
+               Flood, Huge, Wait, Nap, Once, Hold, Nest, Hoard, Probe);

@@ -83,6 +83,19 @@ TEST_F(Isolated, ALargeOutputWithinTheLimitArrives) {
   });
 }
 
+// Nobody but its tracer is told how it ended; it has ended all the same.
+TEST_F(Isolated, AProcessThatIsTracedWhenItEndsIsStartedAgain) {
+  run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
+    StageOutcome outcome = co_await call_stage(host, "crasher/traced", "null");
+    EXPECT_TRUE(outcome.lost) << outcome.status;
+    EXPECT_TRUE(absl::StrContains(text_of(outcome), "only the process that traces it is told"))
+        << text_of(outcome);
+    StageOutcome after = co_await call_stage(host, "crasher/echo", "1");
+    EXPECT_EQ(after.status, absl::OkStatus());
+    co_return absl::OkStatus();
+  });
+}
+
 TEST_F(Isolated, SubCallsThatWaitHoldABoundedAmountOfInput) {
   options.payload_max = 1 << 20;
   run([](PluginHost& host, HostFixture& test) -> Co<absl::Status> {
