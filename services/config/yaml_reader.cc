@@ -11,8 +11,6 @@
 namespace fermata {
 namespace {
 
-constexpr size_t kMaxErrors = 20;
-
 const YamlNode& empty_mapping() {
   static const YamlNode* node = [] {
     YamlNode* made = new YamlNode;
@@ -52,12 +50,12 @@ absl::Status YamlErrors::status() const {
     return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);
   });
   std::string text;
-  for (size_t i = 0; i < sorted.size() && i < kMaxErrors; ++i) {
+  for (size_t i = 0; i < sorted.size() && i < kShown; ++i) {
     str_append(&text, i > 0 ? "\n" : "", filename_, ":", sorted[i].mark.line, ":",
                sorted[i].mark.column, ": ", sorted[i].message);
   }
-  if (sorted.size() > kMaxErrors) {
-    str_append(&text, "\n", filename_, ": and ", sorted.size() - kMaxErrors, " more errors");
+  if (sorted.size() > kShown) {
+    str_append(&text, "\n", filename_, ": and ", sorted.size() - kShown, " more errors");
   }
   return absl::InvalidArgumentError(text);
 }

@@ -35,10 +35,14 @@ class YamlErrors {
   void add(YamlMark mark, std::string_view what, std::string_view expected, std::string_view got);
 
   bool ok() const { return errors_.empty(); }
-  // OK, or INVALID_ARGUMENT with one line per error (the first 20).
+  // No more will be shown, but for their number; whoever finds them need not look for a hint.
+  bool full() const { return errors_.size() >= kShown; }
+  // OK, or INVALID_ARGUMENT with one line per error (the first kShown).
   absl::Status status() const;
 
  private:
+  static constexpr size_t kShown = 20;
+
   struct Error {
     YamlMark mark;
     std::string message;

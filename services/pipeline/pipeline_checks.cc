@@ -1,7 +1,9 @@
 #include "services/pipeline/pipeline_checks.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_join.h"
 #include "services/config/nearest_name.h"
@@ -85,13 +87,19 @@ class ReferenceChecker {
     JsonTypes types = input_->types_at(path);
     std::string got = str_cat("'${", reference.text(), "}'");
     if (types == 0) {
-      std::vector<std::string> names = property_names(*input_);
-      bool known = path.empty() || std::find(names.begin(), names.end(), path[0]) != names.end();
-      if (!known) got += did_you_mean(path[0], names);
+      if (!errors_.full()) got += hint(path);
       errors_.add(mark, what, "a place that the input's schema allows", got);
     } else if (array && !reference.has_star() && (types & kJsonArray) == 0) {
       errors_.add(mark, what, "an array to go over", str_cat(got, ", which is never one"));
     }
+  }
+
+  std::string hint(const std::vector<std::string>& path) {
+    if (path.empty()) return "";
+    if (!input_names_.has_value()) input_names_ = property_names(*input_);
+    const std::vector<std::string>& names = *input_names_;
+    const bool known = std::find(names.begin(), names.end(), path[0]) != names.end();
+    return known ? "" : did_you_mean(path[0], names);
   }
 
   void check_stage(const Reference& reference, YamlMark mark, const std::string& what) {
@@ -110,6 +118,7 @@ class ReferenceChecker {
   YamlErrors& errors_;
   const std::vector<StageDraft>& drafts_;
   const JsonSchema* input_;
+  std::optional<std::vector<std::string>> input_names_;  // when they were wanted
 };
 
 }  // namespace

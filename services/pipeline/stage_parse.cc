@@ -89,7 +89,7 @@ void read_after(YamlErrors& errors, YamlReader& reader, StageDraft& draft,
     auto found = std::find(names.begin(), names.end(), node.scalar);
     if (node.kind != YamlNode::Kind::kScalar || found == names.end()) {
       errors.add(node.mark, reader.path_of("after"), "the name of a stage",
-                 node.describe() + did_you_mean(node.scalar, names));
+                 node.describe() + (errors.full() ? "" : did_you_mean(node.scalar, names)));
       return;
     }
     draft.needs.push_back({static_cast<int>(found - names.begin()), node.mark});

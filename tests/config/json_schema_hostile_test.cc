@@ -106,6 +106,40 @@ TEST(JsonSchemaHostile, DefaultsThatMultiplyAreRefused) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
 }
 
+// `properties` p0, p1, ... with a default each.
+std::string many_defaults(int count) {
+  std::string schema = R"({"properties": {)";
+  for (int i = 0; i < count; ++i) {
+    str_append(&schema, i == 0 ? "" : ",", "\"p", i, "\":{\"default\":", i, "}");
+  }
+  return schema + "}}";
+}
+
+JsonDocument many_members(int count) {
+  std::string value = "{\"p7\":null";
+  for (int i = 0; i < count; ++i) str_append(&value, ",\"m", i, "\":0");
+  return *parse_json(value + "}");
+}
+
+// Each name looked for in all members were 10^10 steps.
+TEST(JsonSchemaHostile, ManyDefaultsForALargeObjectAreAdded) {
+  JsonDocument value = many_members(1'000'000);
+  auto schema = *JsonSchema::compile(many_defaults(4000));
+  const absl::Status filled = schema->fill_defaults(value, value.GetAllocator());
+  ASSERT_TRUE(filled.ok()) << filled;
+  EXPECT_EQ(value.MemberCount(), 1'000'001u + 3999u);
+  EXPECT_TRUE(find_member(value, "p7")->IsNull());
+  EXPECT_EQ(find_member(value, "p3999")->GetInt(), 3999);
+}
+
+TEST(JsonSchemaHostile, TheSameLargeObjectOverAndOverRunsOutOfBudget) {
+  const std::string one = many_defaults(1);
+  JsonDocument value = many_members(400'000);
+  auto schema = *JsonSchema::compile("{\"allOf\":[" + one + repeat("," + one, 999) + "]}");
+  const absl::Status filled = schema->fill_defaults(value, value.GetAllocator());
+  EXPECT_EQ(filled.code(), absl::StatusCode::kResourceExhausted) << filled;
+}
+
 TEST(JsonSchemaHostile, DefaultsOfARecursiveSchemaEnd) {
   auto schema = *JsonSchema::compile(R"({"properties": {"a": {"$ref": "#"}}, "default": {}})");
   JsonDocument value = *parse_json("{}");

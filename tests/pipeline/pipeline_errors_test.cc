@@ -42,6 +42,35 @@ TEST(PipelineErrors, KeysOfLaterVersionsSaySo) {
   }
 }
 
+// Of 20 errors that are shown each has its hint, and of many more none is looked for: these would
+// take minutes.
+TEST(PipelineErrors, HintsAreLookedForOnlyWhileTheyAreShown) {
+  const std::string filler(100, 'n');
+  std::string stages = "pipeline: p\nstages:\n";
+  for (int i = 0; i < 900; ++i) {
+    const std::string wrong = "m" + filler + std::to_string(i);
+    stages += " s" + std::to_string(i) + filler.substr(0, 50) + ": { use: time/delay, after: [" +
+              wrong + ", " + wrong + ", " + wrong + ", " + wrong + ", " + wrong + "] }\n";
+  }
+  EXPECT_NE(error(stages).find("p.yaml: and 4480 more errors"), std::string::npos);
+  EXPECT_NE(error(R"(
+pipeline: p
+stages:
+  first: { use: time/delay, with: { for: 1s }, after: [thrid] }
+  third: { use: time/delay, with: { for: 1s } }
+)")
+                .find("did you mean 'third'?"),
+            std::string::npos);
+
+  std::string input = "pipeline: p\ninput:\n  additionalProperties: false\n  properties:\n";
+  for (int i = 0; i < 3000; ++i) input += "    " + filler + std::to_string(i) + ": {}\n";
+  input += "stages:\n  a: { use: time/delay, with: { for: 1s } }\nresult:\n";
+  for (int i = 0; i < 3000; ++i) {
+    input += "  - ${/input/m" + filler + std::to_string(i) + "}\n";
+  }
+  EXPECT_NE(error(input).find("p.yaml: and 2980 more errors"), std::string::npos);
+}
+
 TEST(PipelineErrors, AbsurdNumbersNameTheRange) {
   EXPECT_EQ(
       stage_error("    retry: { attempts: -1 }\n"),
