@@ -16,7 +16,8 @@ std::string SchemaViolation::message() const {
 JsonSchema::JsonSchema() = default;
 JsonSchema::~JsonSchema() = default;
 
-absl::StatusOr<std::shared_ptr<const JsonSchema>> JsonSchema::compile(std::string_view text) {
+absl::StatusOr<std::shared_ptr<const JsonSchema>> JsonSchema::compile(std::string_view text,
+                                                                      const SchemaLimits& limits) {
   absl::StatusOr<JsonDocument> document = parse_json(text, {.bytes = size_t{1} << 20});
   if (!document.ok()) {
     return absl::InvalidArgumentError(str_cat("the schema: ", document.status().message()));
@@ -24,13 +25,18 @@ absl::StatusOr<std::shared_ptr<const JsonSchema>> JsonSchema::compile(std::strin
   std::shared_ptr<JsonSchema> schema(new JsonSchema);
   schema->text_ = to_json(*document);
   schema->document_ = std::move(*document);
-  absl::Status status = compile_schema(schema->document_, &schema->nodes_);
+  size_t patterns = 0;
+  absl::Status status = compile_schema(schema->document_, limits, &schema->nodes_, &patterns);
   if (!status.ok()) return status;
+  // The text is there twice, and once more as values and names.
+  schema->bytes_ = 4 * schema->text_.size() + schema->nodes_.size() * sizeof(SchemaNode) +
+                   patterns * static_cast<size_t>(limits.pattern_bytes);
   return schema;
 }
 
-absl::StatusOr<std::shared_ptr<const JsonSchema>> JsonSchema::compile(const JsonValue& schema) {
-  return compile(to_json(schema));
+absl::StatusOr<std::shared_ptr<const JsonSchema>> JsonSchema::compile(const JsonValue& schema,
+                                                                      const SchemaLimits& limits) {
+  return compile(to_json(schema), limits);
 }
 
 absl::Status JsonSchema::validate(const JsonValue& value) const {

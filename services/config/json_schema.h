@@ -43,11 +43,22 @@ using JsonTypes = unsigned;
 inline constexpr JsonTypes kJsonNull = 1, kJsonBoolean = 2, kJsonInteger = 4, kJsonFraction = 8,
                            kJsonString = 16, kJsonArray = 32, kJsonObject = 64, kJsonAny = 127;
 
+// How much a schema may come to hold: its patterns grow while they are used.
+struct SchemaLimits {
+  size_t patterns = 200;
+  int64_t pattern_bytes = 1 << 20;  // of one
+
+  // For a schema that comes with a request, and is held with many others.
+  static constexpr SchemaLimits of_strangers() { return {16, 64 << 10}; }
+};
+
 class JsonSchema {
  public:
   // INVALID_ARGUMENT names the place in the schema: "/properties/a/type: expected ..., got ...".
-  static absl::StatusOr<std::shared_ptr<const JsonSchema>> compile(std::string_view text);
-  static absl::StatusOr<std::shared_ptr<const JsonSchema>> compile(const JsonValue& schema);
+  static absl::StatusOr<std::shared_ptr<const JsonSchema>> compile(std::string_view text,
+                                                                   const SchemaLimits& limits = {});
+  static absl::StatusOr<std::shared_ptr<const JsonSchema>> compile(const JsonValue& schema,
+                                                                   const SchemaLimits& limits = {});
 
   // Places in a value that are not known yet (a template's references): they count as valid.
   using Unknown = absl::flat_hash_set<const JsonValue*>;
@@ -69,6 +80,9 @@ class JsonSchema {
   // The schema as it was given, compact.
   const std::string& text() const { return text_; }
 
+  // What it may come to hold, roughly.
+  size_t bytes() const { return bytes_; }
+
   ~JsonSchema();
   JsonSchema(const JsonSchema&) = delete;
   JsonSchema& operator=(const JsonSchema&) = delete;
@@ -77,6 +91,7 @@ class JsonSchema {
   JsonSchema();
 
   std::string text_;
+  size_t bytes_ = 0;
   JsonDocument document_;  // owns what enum, default and names point at
   std::vector<std::unique_ptr<SchemaNode>>
       nodes_;  // nodes_[0] is the root; they point at each other

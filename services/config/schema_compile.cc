@@ -10,7 +10,6 @@ namespace fermata {
 namespace {
 
 constexpr size_t kMaxNodes = 5000;
-constexpr size_t kMaxPatterns = 200;
 constexpr size_t kMaxPatternLength = 1000;
 constexpr int kMaxPatternProgram = 2000;
 
@@ -27,8 +26,9 @@ constexpr TypeName kTypeNames[] = {
 
 class Compiler {
  public:
-  Compiler(const JsonValue& document, std::vector<std::unique_ptr<SchemaNode>>* nodes)
-      : document_(document), nodes_(nodes) {}
+  Compiler(const JsonValue& document, const SchemaLimits& limits,
+           std::vector<std::unique_ptr<SchemaNode>>* nodes)
+      : document_(document), limits_(limits), nodes_(nodes) {}
 
   absl::Status run() {
     compile(document_, "");
@@ -41,6 +41,7 @@ class Compiler {
     if (status_.ok()) status_ = check_schema_circles(*nodes_);
     return status_;
   }
+  size_t patterns() const { return patterns_; }
 
  private:
   struct Pending {
@@ -88,6 +89,7 @@ class Compiler {
   }
 
   const JsonValue& document_;
+  const SchemaLimits limits_;
   std::vector<std::unique_ptr<SchemaNode>>* nodes_;
   absl::flat_hash_map<const JsonValue*, SchemaNode*> compiled_;
   std::vector<Pending> pending_;
@@ -238,14 +240,14 @@ std::unique_ptr<re2::RE2> Compiler::pattern(const JsonValue& value, const std::s
     wrong(pointer, "a regular expression", value);
     return nullptr;
   }
-  if (++patterns_ > kMaxPatterns || value.GetStringLength() > kMaxPatternLength) {
-    fail(pointer, str_cat("expected at most ", kMaxPatterns, " patterns of at most ",
+  if (++patterns_ > limits_.patterns || value.GetStringLength() > kMaxPatternLength) {
+    fail(pointer, str_cat("expected at most ", limits_.patterns, " patterns of at most ",
                           kMaxPatternLength, " bytes"));
     return nullptr;
   }
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
+  options.set_max_mem(limits_.pattern_bytes);
   auto compiled = std::make_unique<re2::RE2>(
       re2::StringPiece(value.GetString(), value.GetStringLength()), options);
   if (!compiled->ok()) {
@@ -337,9 +339,12 @@ void Compiler::resolve(const Pending& pending) {
 
 }  // namespace
 
-absl::Status compile_schema(const JsonValue& schema,
-                            std::vector<std::unique_ptr<SchemaNode>>* nodes) {
-  return Compiler(schema, nodes).run();
+absl::Status compile_schema(const JsonValue& schema, const SchemaLimits& limits,
+                            std::vector<std::unique_ptr<SchemaNode>>* nodes, size_t* patterns) {
+  Compiler compiler(schema, limits, nodes);
+  absl::Status status = compiler.run();
+  *patterns = compiler.patterns();
+  return status;
 }
 
 }  // namespace fermata

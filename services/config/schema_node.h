@@ -86,8 +86,9 @@ inline bool schema_pattern_matches(const re2::RE2& pattern, std::string_view tex
 }
 
 // Compiles into document and nodes; INVALID_ARGUMENT names the place. nodes[0] is the root.
-absl::Status compile_schema(const JsonValue& schema,
-                            std::vector<std::unique_ptr<SchemaNode>>* nodes);
+// `patterns` says how many there are.
+absl::Status compile_schema(const JsonValue& schema, const SchemaLimits& limits,
+                            std::vector<std::unique_ptr<SchemaNode>>* nodes, size_t* patterns);
 
 // "" when a schema may have a keyword of this name that the compiler does not use, else what is
 // wrong.

@@ -113,7 +113,7 @@ JobRef Engine::revive(const JobView& record) {
   if (plan.ok()) job->plan = *std::move(plan);
   const bool of_this_life = key_of(record->id()).value_or(-1) > last_of_earlier_life_;
   journal_.resumed(*job, *record, of_this_life);
-  job->bytes = bytes_of(*journal_.draft(*job));
+  job->bytes = bytes_of(*journal_.draft(*job)) + (job->plan == nullptr ? 0 : job->plan->bytes);
   admission_.admit_stored(job->bytes);
   live_.emplace(job->spec->id, job);
   if (!planted(PlantedBug::kForgetRequestIds)) know_request(*job);

@@ -156,7 +156,7 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, RequestKey
   spec->create_time = now;
   spec->deadline = now + request.timeout;
 
-  const size_t bytes = bytes_of(*spec);
+  const size_t bytes = bytes_of(*spec) + plan->bytes;
   if (absl::Status in = admission_.admit(bytes); !in.ok()) return in;
   auto job = std::make_shared<Job>();
   job->spec = std::move(spec);

@@ -37,10 +37,17 @@ void note(Plan& plan, const Template& text, TextSource& source) {
   for (const Template::Use& use : text.uses()) note(plan, use.reference);
 }
 
+size_t bytes_of(const Pipeline& pipeline) {
+  // Its text is there as the source, a key, and in pieces.
+  const size_t schema = pipeline.input == nullptr ? 0 : pipeline.input->bytes();
+  return 4 * pipeline.source.size() + schema +
+         pipeline.stages.size() * (sizeof(PipelineStage) + sizeof(StagePlan));
+}
+
 }  // namespace
 
-PlanRef PlanCache::make(std::shared_ptr<const Pipeline> pipeline, bool bare,
-                        std::string_view stats_key) {
+std::shared_ptr<Plan> PlanCache::make(std::shared_ptr<const Pipeline> pipeline, bool bare,
+                                      std::string_view stats_key) {
   auto plan = std::make_shared<Plan>();
   plan->pipeline = std::move(pipeline);
   plan->bare = bare;
@@ -98,12 +105,19 @@ absl::StatusOr<PlanRef> PlanCache::inline_yaml(const std::string& yaml) {
   const auto found = inline_.find(yaml);
   if (found != inline_.end()) return found->second;
   absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline =
-      parse_pipeline(yaml, "pipeline_yaml", catalog_);
+      parse_pipeline(yaml, "pipeline_yaml", catalog_, SchemaLimits::of_strangers());
   if (!pipeline.ok()) {
     return invalid_field("job.pipeline_yaml", std::string(pipeline.status().message()));
   }
-  if (inline_.size() >= kInlineMax) inline_.clear();
-  return inline_[yaml] = make(*std::move(pipeline), false, "(inline)");
+  const size_t bytes = bytes_of(**pipeline);
+  if (inline_.size() >= kInlineMax || inline_bytes_ + bytes > kInlineBytesMax) {
+    inline_.clear();
+    inline_bytes_ = 0;
+  }
+  std::shared_ptr<Plan> plan = make(*std::move(pipeline), false, "(inline)");
+  plan->bytes = bytes;
+  inline_bytes_ += bytes;
+  return inline_[yaml] = std::move(plan);
 }
 
 }  // namespace fermata

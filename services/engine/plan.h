@@ -45,6 +45,8 @@ struct Plan {
   TextSource result;
   std::vector<StagePlan> stages;
   PipelineStats* stats = nullptr;
+  // What it may come to hold, roughly, when it came with a request: counted for each of its jobs.
+  size_t bytes = 0;
 
   const PipelineStage& stage(int index) const {
     return pipeline->stages[static_cast<size_t>(index)];
@@ -68,8 +70,10 @@ class PlanCache {
  private:
   static constexpr size_t kPlansMax = 1000;  // of each kind
   static constexpr size_t kInlineMax = 64;
+  static constexpr size_t kInlineBytesMax = size_t{16} << 20;
 
-  PlanRef make(std::shared_ptr<const Pipeline> pipeline, bool bare, std::string_view stats_key);
+  std::shared_ptr<Plan> make(std::shared_ptr<const Pipeline> pipeline, bool bare,
+                             std::string_view stats_key);
   PipelineStats* stats_of(std::string_view key);
 
   const PipelineLibrary& library_;
@@ -79,6 +83,7 @@ class PlanCache {
   absl::flat_hash_map<const Pipeline*, PlanRef> named_;
   absl::flat_hash_map<std::string, PlanRef> bare_;
   absl::flat_hash_map<std::string, PlanRef> inline_;
+  size_t inline_bytes_ = 0;  // of all in inline_
 };
 
 }  // namespace fermata

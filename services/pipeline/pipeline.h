@@ -84,9 +84,11 @@ std::string_view gather_mode_name(GatherMode mode);  // "all", "settled", "first
 std::string_view if_lost_name(IfLost if_lost);       // "", "retry", "fail"
 
 // INVALID_ARGUMENT with one line per mistake: `file:line:column: what, expected X, got Y`.
-// Without a catalog, stages and their inputs are not checked.
+// Without a catalog, stages and their inputs are not checked. `limits` are those of the input's
+// schema.
 absl::StatusOr<std::shared_ptr<const Pipeline>> parse_pipeline(std::string_view text,
                                                                std::string_view filename,
-                                                               const StageCatalog* catalog);
+                                                               const StageCatalog* catalog,
+                                                               const SchemaLimits& limits = {});
 
 }  // namespace fermata

@@ -27,12 +27,13 @@ std::string read_name(YamlErrors& errors, YamlReader& reader) {
   return name;
 }
 
-std::shared_ptr<const JsonSchema> read_input(YamlErrors& errors, YamlReader& reader) {
+std::shared_ptr<const JsonSchema> read_input(YamlErrors& errors, YamlReader& reader,
+                                             const SchemaLimits& limits) {
   const YamlNode* node = reader.find("input");
   if (node == nullptr) return nullptr;
   JsonDocument document;
   JsonValue schema = yaml_to_json(*node, document.GetAllocator());
-  absl::StatusOr<std::shared_ptr<const JsonSchema>> compiled = JsonSchema::compile(schema);
+  absl::StatusOr<std::shared_ptr<const JsonSchema>> compiled = JsonSchema::compile(schema, limits);
   if (compiled.ok()) return *std::move(compiled);
   // "/properties/a/type: expected ..., got ...": the pointer finds the line.
   std::string message(from_absl(compiled.status().message()));
@@ -92,14 +93,15 @@ std::string content_hash(const YamlNode& root) {
 
 absl::StatusOr<std::shared_ptr<const Pipeline>> parse_pipeline(std::string_view text,
                                                                std::string_view filename,
-                                                               const StageCatalog* catalog) {
+                                                               const StageCatalog* catalog,
+                                                               const SchemaLimits& limits) {
   absl::StatusOr<YamlFile> file = parse_yaml(text, filename);
   if (!file.ok()) return file.status();
   YamlErrors errors(filename);
   auto pipeline = std::make_shared<Pipeline>();
   YamlReader reader(errors, *file->root, "");
   pipeline->name = read_name(errors, reader);
-  pipeline->input = read_input(errors, reader);
+  pipeline->input = read_input(errors, reader, limits);
   std::vector<std::string> names;
   std::vector<StageDraft> drafts = read_stages(errors, reader, &names);
   const YamlNode* result = reader.find("result");

@@ -153,6 +153,37 @@ TEST(Submit, AtTheLimitOfBytesItIsRefused) {
   for_each_seed(&bytes_limit, limits);
 }
 
+SubmitRequest inline_pipeline(int number, int patterns) {
+  SubmitRequest request;
+  request.pipeline_yaml =
+      "pipeline: p" + std::to_string(number) + "\ninput:\n  properties:\n    a: {}\n";
+  for (int i = 0; i < patterns; ++i) {
+    request.pipeline_yaml += "    p" + std::to_string(i) + ": { pattern: '[a-z]+[0-9]' }\n";
+  }
+  request.pipeline_yaml += "stages: { a: { use: test/stuck } }\n";
+  return request;
+}
+
+Co<absl::Status> inline_bytes(Harness& h) {
+  for (int i = 0; i < 3; ++i) {
+    JobView job = co_await Try(h.engine.submit(inline_pipeline(i, 16)));
+    // Patterns grow to 64 KiB each while they are used.
+    EXPECT_GT(h.engine.stats().bytes, static_cast<size_t>(i + 1) << 20);
+    EXPECT_LT(h.engine.stats().bytes, static_cast<size_t>(i + 1) * 3 << 19);
+  }
+  absl::StatusOr<JobView> full = co_await h.engine.submit(inline_pipeline(9, 16));
+  EXPECT_EQ(reason_of(full.status()), "TOO_MANY_BYTES");
+  absl::StatusOr<JobView> wild = co_await h.engine.submit(inline_pipeline(9, 17));
+  EXPECT_EQ(verdict(wild), "INVALID_REQUEST job.pipeline_yaml");
+  JobView small = co_await Try(h.engine.submit(inline_pipeline(9, 0)));
+  co_return absl::OkStatus();
+}
+TEST(Submit, WhatAnInlinePipelineHoldsIsCounted) {
+  EngineLimits limits;
+  limits.bytes = size_t{4} << 20;
+  for_each_seed(&inline_bytes, limits);
+}
+
 SubmitRequest with_request_id(std::string_view id, std::string_view input) {
   SubmitRequest request = Harness::request("test/work", input);
   request.request_id = id;
