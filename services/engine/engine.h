@@ -220,7 +220,8 @@ class Engine {
   Co<void> run_job(JobRef job);
   Ending ending_of(const Job& job, const Execution& execution, const Outcome<void>& outcome);
   Co<void> finish(JobRef job, Ending ending);
-  // Until the store has it; an error only when the engine stops first.
+  // Until the store has it. An error only when the engine stops first, or OUT_OF_RANGE for a result
+  // that is too large for the store.
   Co<absl::Status> commit_final(JobView record);
   std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
   // The job has ended, and the store has that.
@@ -230,6 +231,7 @@ class Engine {
   void let_go(Job& job);
   Co<void> expire_pending();
   static Ending expired();
+  static Ending too_large(const absl::Status& why);
   // The job ends without having run.
   void end_pending(Job& job, Ending ending);
   void cancel_pending(Job& job, CancelCause cause);

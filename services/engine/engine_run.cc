@@ -198,10 +198,14 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
   if (ending.state == JobState::kCancelled && ran_before) {
     journal_.set_state(*job, JobState::kCancelling, ending.reason);
   }
-  const std::shared_ptr<const JobRecord> record = final_record(*job, std::move(ending));
+  JobView record = final_record(*job, std::move(ending));
   if (planted(PlantedBug::kEndTwice)) conclude(*job, record);
   absl::Status stored = co_await commit_final(record);
   if (planted(PlantedBug::kEndTwice)) co_return;
+  if (stored.code() == absl::StatusCode::kOutOfRange) {
+    record = final_record(*job, too_large(stored));
+    stored = co_await commit_final(record);
+  }
   if (stored.ok()) {
     conclude(*job, record);
   } else {
@@ -215,6 +219,8 @@ Co<absl::Status> Engine::commit_final(JobView record) {
     // It has not ended for anybody before that is stored.
     absl::Status stored = co_await commit(record);
     if (stored.ok() || stopping_) co_return stored;
+    const bool for_good = stored.code() == absl::StatusCode::kOutOfRange;
+    if (for_good && record->result != nullptr) co_return stored;
     co_await sleep(delay);
     delay = std::min(delay * 2, kStoreRetryMax);
   }
@@ -289,6 +295,17 @@ Engine::Ending Engine::expired() {
   ending.reason = "TIMED_OUT_PENDING";
   ending.error = error_of(absl::StatusCode::kDeadlineExceeded,
                           "the job's timeout passed before its turn came");
+  return ending;
+}
+
+Engine::Ending Engine::too_large(const absl::Status& why) {
+  Ending ending;
+  ending.state = JobState::kFailed;
+  ending.reason = "OUTPUT_TOO_LARGE";
+  ending.error = error_of(absl::StatusCode::kResourceExhausted,
+                          str_cat("the store cannot keep the result: ",
+                                  std::string(why.message().data(), why.message().size()),
+                                  "; let the pipeline return less"));
   return ending;
 }
 

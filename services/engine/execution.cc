@@ -193,11 +193,16 @@ Co<absl::Status> Execution::run_calls(int stage) {
   if (!checked.ok()) co_return checked;
   context_.journal.stage_began(job_, stage, static_cast<int64_t>(items->Size()));
   // The outputs of single items are not kept, so they begin and are lost together.
-  if (step.if_lost == IfLost::kFail) co_await note_begun(stage);
+  if (step.if_lost == IfLost::kFail) {
+    absl::Status begun = co_await note_begun(stage);
+    if (!begun.ok()) co_return fail("OUTPUT_TOO_LARGE", begun, stage);
+  }
   FanOut fan_out(*this, stage, *std::move(ref), *items);
   absl::Status status = co_await fan_out.run();
   if (!status.ok()) co_return status;
-  keep(stage, fan_out.take_output());
+  absl::StatusOr<StageOutput> gathered = fan_out.take_output();
+  if (!gathered.ok()) co_return gathered.status();
+  keep(stage, *std::move(gathered));
   co_return absl::OkStatus();
 }
 
@@ -254,16 +259,16 @@ Co<void> Execution::hold() {
   co_await sleep(absl::InfiniteDuration());
 }
 
-Co<void> Execution::note_begun(int stage) {
+Co<absl::Status> Execution::note_begun(int stage) {
   const bool kept = context_.store.keeps(*job_.spec);
   if (kept && context_.drain.begun) co_await hold();
   context_.journal.stage_begun(job_, stage, true);
   // What ends with the process is never run again.
-  if (!kept || planted(PlantedBug::kEnterBeforeStored)) co_return;
+  if (!kept || planted(PlantedBug::kEnterBeforeStored)) co_return absl::OkStatus();
   absl::Duration delay = kStoreRetryFirst;
   for (;;) {
     absl::Status saved = co_await save(true);
-    if (saved.ok()) co_return;
+    if (saved.ok() || saved.code() == absl::StatusCode::kOutOfRange) co_return saved;
     co_await sleep(delay);
     delay = std::min(delay * 2, kStoreRetryMax);
   }

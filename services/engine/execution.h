@@ -57,7 +57,8 @@ class Execution {
   // when the store has that its code may be entered from now on, and not before, however long the
   // store refuses. In a drain it does not begin any more, as it may not end in time and would be
   // lost: it waits for the engine's stop. On cancel: at once, but for a commit that is under way.
-  Co<void> note_begun(int stage);
+  // OUT_OF_RANGE: the job has become larger than the store can keep.
+  Co<absl::Status> note_begun(int stage);
   // The attempt ended by itself and another one follows: after a crash it may. Best effort.
   Co<void> note_ended(int stage);
   // How often a plugin's process died in a call of this job.

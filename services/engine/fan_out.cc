@@ -92,7 +92,7 @@ absl::Status FanOut::fail(size_t index, const CallResult& result) {
                          result.attempts);
 }
 
-StageOutput FanOut::take_output() {
+absl::StatusOr<StageOutput> FanOut::take_output() {
   const bool wants_value = execution_.plan().stages[static_cast<size_t>(stage_)].needs_value;
   const bool only_good = step_.gather == GatherMode::kFirst || step_.gather == GatherMode::kQuorum;
   std::vector<CallResult> results;
@@ -102,7 +102,11 @@ StageOutput FanOut::take_output() {
     results.push_back(*std::move(result));
   }
   if (step_.gather == GatherMode::kFirst) return StageOutput::of_one(std::move(results.at(0)));
-  return StageOutput::of_many(std::move(results), wants_value);
+  const size_t bytes_max = execution_.context().limits.output;
+  absl::StatusOr<StageOutput> all =
+      StageOutput::of_many(std::move(results), wants_value, bytes_max);
+  if (!all.ok()) return execution_.fail("OUTPUT_TOO_LARGE", all.status(), stage_);
+  return all;
 }
 
 }  // namespace fermata

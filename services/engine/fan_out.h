@@ -30,8 +30,8 @@ class FanOut {
 
   // The error is that of the stage, already noted in the execution.
   Co<absl::Status> run();
-  // After run() answered ok.
-  StageOutput take_output();
+  // After run() answered ok. The error is that of the stage, as above.
+  absl::StatusOr<StageOutput> take_output();
 
  private:
   static constexpr int kCallsPerStep = 64;

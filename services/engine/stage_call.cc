@@ -149,7 +149,10 @@ Co<CallResult> run_call(Execution& execution, int stage, StageRef ref, const Jso
   for (;;) {
     absl::StatusOr<std::string> input = execution.call_input(stage, item, index);
     if (!input.ok()) co_return std::move(failed(result, "REFERENCE_FAILED", input.status()));
-    if (once) co_await execution.note_begun(stage);
+    if (once) {
+      absl::Status begun = co_await execution.note_begun(stage);
+      if (!begun.ok()) co_return std::move(failed(result, "OUTPUT_TOO_LARGE", begun));
+    }
     ++result.attempts;
     StageRequest request;
     request.job_id = execution.job().spec->id;

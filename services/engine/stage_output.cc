@@ -28,8 +28,9 @@ StageOutput StageOutput::of_one(CallResult result) {
   return output;
 }
 
-StageOutput StageOutput::of_many(std::vector<CallResult> results, bool wants_value) {
-  size_t bytes = 2;
+absl::StatusOr<StageOutput> StageOutput::of_many(std::vector<CallResult> results, bool wants_value,
+                                                 size_t bytes_max) {
+  size_t bytes = results.empty() ? 2 : 1;  // brackets, and a comma between two
   for (CallResult& result : results) {
     if (!result.status.ok()) {
       std::string error = error_json(result);
@@ -37,6 +38,12 @@ StageOutput StageOutput::of_many(std::vector<CallResult> results, bool wants_val
       result.output = Buffer(std::move(error));
     }
     bytes += result.output.size() + 1;
+  }
+  if (bytes > bytes_max) {
+    return absl::ResourceExhaustedError(str_cat("the outputs of ", results.size(), " calls have ",
+                                                bytes, " bytes together, more than the limit of ",
+                                                bytes_max,
+                                                "; let each return less, or a reference to it"));
   }
   auto text = std::make_shared<std::string>();
   text->reserve(bytes);

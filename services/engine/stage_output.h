@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "services/config/json.h"
 #include "services/stages/buffer.h"
 
@@ -32,7 +33,9 @@ struct StageOutput {
 
   static StageOutput of_one(CallResult result);
   // An array of the given results, in this order; a failed one is {"error": {...}}.
-  static StageOutput of_many(std::vector<CallResult> results, bool wants_value);
+  // RESOURCE_EXHAUSTED when its text would have more than `bytes_max`.
+  static absl::StatusOr<StageOutput> of_many(std::vector<CallResult> results, bool wants_value,
+                                             size_t bytes_max);
 };
 
 }  // namespace fermata

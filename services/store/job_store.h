@@ -85,6 +85,8 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
+  // OUT_OF_RANGE: a record is larger than this store can ever keep, so it is refused for good. What
+  // else is refused may be taken when it is tried again.
   //   wakes when   the batch is durable, or refused
   //   on cancel    waits for that all the same
   //   on shutdown  the same

@@ -157,6 +157,32 @@ TEST(GatherAll, OneItemAboveTheFanOutLimitFailsTheJobBeforeAnythingRuns) {
   for_each_seed(&fan_out_limit, limits, &add_all);
 }
 
+// Each output is small enough, and what they are together is not: the text has two brackets and a
+// comma between two.
+Co<absl::Status> gathered_limit(Harness& h) {
+  h.add(R"(
+pipeline: wide
+stages:
+  each: { use: test/work, each: "${/input}", with: { value: "${/item}" } }
+  next: { use: test/echo, with: { got: "${/stages/each/0}" } }
+)");
+  JobView fits = co_await Try(h.run("wide", "[10,10,10,10,10,10]"));  // 2 + 6 * 2 + 5
+  EXPECT_EQ(fits->state, JobState::kSucceeded);
+  JobView job = co_await Try(h.run("wide", "[10,10,10,10,10,100]"));
+  EXPECT_EQ(job->state, JobState::kFailed);
+  EXPECT_EQ(job->reason, "OUTPUT_TOO_LARGE");
+  EXPECT_EQ(job->error->stage, "each");
+  EXPECT_NE(job->error->message.find("have 20 bytes together, more than the limit of 19"),
+            std::string::npos)
+      << job->error->message;
+  co_return absl::OkStatus();
+}
+TEST(GatherAll, OutputsThatAreTooLargeTogetherFailTheJob) {
+  EngineLimits limits;
+  limits.output = 19;
+  for_each_seed(&gathered_limit, limits);
+}
+
 Co<absl::Status> star(Harness& h) {
   h.add(R"(
 pipeline: star

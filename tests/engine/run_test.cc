@@ -258,5 +258,18 @@ Co<absl::Status> stop_while_store_fails(Harness& h) {
 }
 TEST(Run, AStoreThatStaysBrokenDoesNotHoldUpTheShutdown) { for_each_seed(&stop_while_store_fails); }
 
+Co<absl::Status> too_large_to_store(Harness& h) {
+  h.store.result_max = 10;
+  JobView fits = co_await Try(h.run("test/work", R"({"value":1234567890})"));
+  EXPECT_EQ(fits->state, JobState::kSucceeded);
+  JobView job = co_await Try(h.run("test/work", R"({"value":12345678901})"));
+  EXPECT_EQ(job->state, JobState::kFailed);
+  EXPECT_EQ(job->reason, "OUTPUT_TOO_LARGE");
+  EXPECT_EQ(job->result, nullptr);
+  EXPECT_NE(job->error->message.find("the record is too large"), std::string::npos);
+  co_return absl::OkStatus();
+}
+TEST(Run, AResultThatTheStoreCanNeverKeepFailsTheJob) { for_each_seed(&too_large_to_store); }
+
 }  // namespace
 }  // namespace fermata

@@ -18,6 +18,7 @@ class SlowStore final : public JobStore {
   absl::Duration latency = absl::ZeroDuration();  // of a commit
   int fail_next = 0;                              // so many commits fail
   bool failing = false;                           // every commit fails
+  size_t result_max = size_t{1} << 30;            // of a record; more is refused for good
   std::vector<JobView> committed;                 // in order, when `recording`
   bool recording = false;
   bool durable = false;
@@ -32,6 +33,10 @@ class SlowStore final : public JobStore {
     if (failing || fail_next > 0) {
       if (fail_next > 0) --fail_next;
       co_return absl::ResourceExhaustedError("the disk is full");
+    }
+    for (const JobView& record : batch) {
+      const bool fits = record->result == nullptr || record->result->size() <= result_max;
+      if (!fits) co_return absl::OutOfRangeError("the record is too large");
     }
     if (recording) committed.insert(committed.end(), batch.begin(), batch.end());
     co_return co_await inner_.commit(std::move(batch));

@@ -25,9 +25,9 @@ absl::Status check_batch(const std::vector<JobView>& batch) {
     }
     const size_t bytes = bytes_of(*record);
     if (bytes > SqliteStore::kRecordMax) {
-      return absl::ResourceExhaustedError(str_cat("job '", record->id(), "' has ", bytes,
-                                                  " bytes, a stored one may have ",
-                                                  SqliteStore::kRecordMax));
+      return absl::OutOfRangeError(str_cat("job '", record->id(), "' has ", bytes,
+                                           " bytes, a stored one may have ",
+                                           SqliteStore::kRecordMax));
     }
   }
   return absl::OkStatus();
