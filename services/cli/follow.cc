@@ -6,6 +6,7 @@
 #include "services/cli/cat.h"
 #include "services/cli/event_stream.h"
 #include "services/cli/interrupts.h"
+#include "services/cli/patience.h"
 #include "services/cli/progress_view.h"
 #include "services/cli/rpc_error.h"
 #include "services/cli/text.h"
@@ -37,12 +38,12 @@ class Follower {
       const grpc::Status status = read_stream();
       if (unread_) return {ExitCode::kOk, {}};
       if (left_) return leave();
-      if (finished_)
-        return {exit_code_of_state(v1::Job::State_Name(finished_->state())), finished_};
-      // A stream that ends well without the last event has nothing newer than `sequence_` to say.
-      if (status.ok()) return ask();
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return {session_.fail(status), {}};
-      if (!reconnect()) return left_ ? leave() : Followed{session_.fail(status), {}};
+      if (finished_) return ended();
+      grpc::Status lost = status;
+      if (status.ok()) lost = ask();
+      if (finished_) return ended();
+      if (lost.error_code() != grpc::StatusCode::UNAVAILABLE) return {session_.fail(lost), {}};
+      if (!reconnect()) return left_ ? leave() : Followed{session_.fail(lost), {}};
     }
   }
 
@@ -66,7 +67,7 @@ class Follower {
 
   void take(const v1::JobEvent& event) {
     sequence_ = std::max(sequence_, event.sequence());
-    connected_ = absl::Now();
+    patience_.heard();
     if (options_.sink && !options_.sink(event)) unread_ = true;
     view_.event(event);
     if (event.kind() == v1::JobEvent::FINISHED) finished_ = event.job();
@@ -103,8 +104,12 @@ class Follower {
   }
 
   bool reconnect() {
-    view_.note(cat("lost ", session_.server, ", trying again"));
-    const absl::Time until = std::max(connected_, started_) + kPatience;
+    if (!patience_.waits()) view_.note(cat("lost ", session_.server, ", trying again"));
+    const absl::Time until = patience_.lost(absl::Now());
+    // A server that is stopping still answers; asking it in a tight circle would not make it
+    // faster.
+    view_.tick();
+    absl::SleepFor(kTick);
     while (absl::Now() < until && mind_interrupts()) {
       if (session_.channel->WaitForConnected(absl::ToChronoTime(absl::Now() + kTick))) return true;
       view_.tick();
@@ -112,15 +117,23 @@ class Follower {
     return false;
   }
 
-  Followed ask() {
+  // A stream that ended well without the last event has nothing newer than `sequence_` to say: the
+  // job has ended, or the server goes and the stream with it, which is a loss.
+  grpc::Status ask() {
     grpc::ClientContext context;
     set_deadline(&context);
     v1::GetJobRequest request;
     request.set_name(job_);
     v1::Job job;
     const grpc::Status status = session_.jobs->Get(&context, request, &job);
-    if (!status.ok()) return {session_.fail(status), {}};
-    return {exit_code_of_state(v1::Job::State_Name(job.state())), job};
+    if (!status.ok()) return status;
+    if (!job.has_end_time()) return {grpc::StatusCode::UNAVAILABLE, cat(job_, " has not ended")};
+    finished_ = job;
+    return grpc::Status::OK;
+  }
+
+  Followed ended() {
+    return {exit_code_of_state(v1::Job::State_Name(finished_->state())), finished_};
   }
 
   Followed leave() {
@@ -137,8 +150,7 @@ class Follower {
   int minded_ = 0;
   bool left_ = false;
   bool unread_ = false;
-  absl::Time started_ = absl::Now();
-  absl::Time connected_ = absl::InfinitePast();
+  Patience patience_{kPatience};
   std::optional<v1::Job> finished_;
   ProgressView view_;
 };

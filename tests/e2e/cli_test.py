@@ -348,6 +348,22 @@ class FullDisk(unittest.TestCase):
 
 
 class LostServer(unittest.TestCase):
+    def test_a_server_that_is_restarted_is_waited_for_and_followed_on(self):
+        with Daemon(pipelines=PIPELINES,
+                    config="store: { directory: store }\nshutdown: { drain: 50ms }\n") as daemon:
+            daemon.keep_address()
+            process = subprocess.Popen(
+                [built(FERMATA), "--server", daemon.address, "run", "nap", "--set", "for=3s"],
+                stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+            seen = ""
+            while "nap: RUNNING" not in seen:
+                seen += process.stderr.readline()
+            self.assertEqual(daemon.stop(), 0, daemon.log)
+            daemon.start()
+            _, rest = process.communicate(timeout=60)
+            self.assertIn("trying again", rest)
+            self.assertEqual(process.returncode, 0, seen + rest)
+
     def test_a_server_that_dies_is_told_and_exits_6(self):
         with Daemon(pipelines=PIPELINES) as daemon:
             process = subprocess.Popen(
