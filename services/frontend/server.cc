@@ -5,6 +5,7 @@
 #include <climits>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -143,6 +144,7 @@ class Server::State {
   PluginsService plugins;
   const Report report;
   Event stopped;
+  std::mutex health_mutex;  // guards the next two, and that health is told them in order
   bool serving = false;
   std::map<std::string, bool> parts;  // by the name that health has for them
   std::unique_ptr<CredentialFiles> files;
@@ -194,6 +196,7 @@ Co<absl::Status> Server::serve() {
 }
 
 void Server::set_serving(bool serving) {
+  const std::lock_guard<std::mutex> lock(state_->health_mutex);
   state_->serving = serving;
   grpc::HealthCheckServiceInterface* health = state_->server->GetHealthCheckService();
   for (const char* name : kHealthNames) health->SetServingStatus(name, serving);
@@ -201,6 +204,7 @@ void Server::set_serving(bool serving) {
 }
 
 void Server::set_part_serving(std::string_view name, bool serving) {
+  const std::lock_guard<std::mutex> lock(state_->health_mutex);
   const auto [part, fresh] = state_->parts.try_emplace(std::string(name), serving);
   if (!fresh && std::exchange(part->second, serving) == serving) return;
   state_->server->GetHealthCheckService()->SetServingStatus(part->first,

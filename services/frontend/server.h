@@ -62,12 +62,13 @@ class Server {
 
   Co<absl::Status> serve();
 
-  // Loop thread, as all that follows.
+  // Any thread, as the next one: who says that the loop is late is not on it.
   void set_serving(bool serving);
   // The health of one part of the server under a name of its own, as "plugins/http". The server as
   // a whole serves all the same; while it does not, no part does.
   void set_part_serving(std::string_view name, bool serving);
 
+  // Loop thread, as all that follows.
   //   wakes when   every call has ended, at the latest soon after `grace`
   //   on cancel    waits for that all the same
   Co<void> stop(absl::Duration grace);

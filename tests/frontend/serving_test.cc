@@ -80,6 +80,24 @@ TEST(Drain, HealthFlipsNewJobsAreRefusedAndRunningOnesEnd) {
   EXPECT_EQ(job.state(), v1::Job::SUCCEEDED);
 }
 
+TEST(Health, IsToldFromTheLoopAndFromAThreadBesideIt) {
+  TestServer server;
+  const auto name = [](int i) { return "plugins/p" + std::to_string(i); };
+  std::thread beside([&] {
+    for (int i = 0; i <= 1000; ++i) server.server().set_serving(i % 2 == 0);
+  });
+  for (int i = 0; i < 100; ++i) {
+    server.on_loop([&] { server.server().set_part_serving(name(i), i % 2 == 0); });
+  }
+  beside.join();
+  EXPECT_EQ(health(server, ""), HealthCheckResponse::SERVING);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(health(server, name(i)),
+              i % 2 == 0 ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING)
+        << name(i);
+  }
+}
+
 TEST(Drain, AServerThatStopsTellsThoseWhoWait) {
   grpc::Status status;
   v1::Job answer;
