@@ -96,7 +96,8 @@ class Engine {
   Co<absl::StatusOr<Watch>> watch(std::string id, int64_t after_sequence);
 
   // Tells the job to stop and answers at once: CANCELLING, or as it is. Idempotent.
-  // NOT_FOUND; FAILED_PRECONDITION when it has ended.
+  // NOT_FOUND; FAILED_PRECONDITION when it has ended; STORE_UNAVAILABLE when it is told, and the
+  // store does not have that.
   Co<absl::StatusOr<JobView>> request_cancel(std::string id, CancelCause cause);
 
   // The same, and answers with the job when it has really stopped: no stage of it runs any more.
@@ -222,7 +223,7 @@ class Engine {
   Co<void> finish(JobRef job, Ending ending);
   // Until the store has it. An error only when the engine stops first, or OUT_OF_RANGE for a result
   // that is too large for the store.
-  Co<absl::Status> commit_final(JobView record);
+  Co<absl::Status> commit_final(JobRef job, JobView record);
   std::shared_ptr<const JobRecord> final_record(const Job& job, Ending ending);
   // The job has ended, and the store has that.
   void conclude(Job& job, JobView record);
@@ -251,6 +252,7 @@ class Engine {
   Co<absl::StatusOr<JobView>> ended(JobRef job);
   // What those are told who waited until the job was over.
   absl::StatusOr<JobView> end_of(Job& job);
+  absl::Status cancel_not_stored(const Job& job, const absl::Status& why) const;
   JobPage list_live(const ListQuery& query);
   // Unfinished jobs that only the store has.
   Co<absl::StatusOr<JobPage>> list_waiting(ListQuery query);

@@ -95,21 +95,29 @@ Co<absl::StatusOr<JobView>> Engine::request_cancel(std::string id, CancelCause c
     if (!(*stored)->finished()) co_return not_here(id);
     co_return job_finished(id, to_string((*stored)->state));
   }
-  const bool waits = job->queued || job->parked;
+  const bool waits = job->state == JobState::kPending;
   stop_job(*job, cause);
-  if (waits) co_return co_await ended(job);  // nothing has to let go: only the store is asked
+  if (waits) {
+    // Nothing has to let go: only the store is asked, and whoever asks does not wait until it works
+    // again.
+    co_await job->end_tried.wait();
+    if (!job->over.is_set()) co_return cancel_not_stored(*job, job->end_refused);
+    co_return end_of(*job);
+  }
   if (job->state == JobState::kCancelling && store_.keeps(*job->spec)) {
     // Who is told that it stops must not find it running after a crash.
     absl::Status told = co_await commit(journal_.view(*job));
-    if (!told.ok()) {
-      co_return store_unavailable(
-          str_cat("jobs/", job->spec->id,
-                  " is told to stop, but storing that failed, so after a crash it would run again; "
-                  "cancel it again to be sure"),
-          told, limits_.retry_delay);
-    }
+    if (!told.ok()) co_return cancel_not_stored(*job, told);
   }
   co_return journal_.view(*job);
+}
+
+absl::Status Engine::cancel_not_stored(const Job& job, const absl::Status& why) const {
+  return store_unavailable(
+      str_cat("jobs/", job.spec->id,
+              " is told to stop, but storing that failed, so after a crash it would run again; "
+              "cancel it again to be sure"),
+      why, limits_.retry_delay);
 }
 
 Co<absl::StatusOr<JobView>> Engine::cancel(std::string id, CancelCause cause) {

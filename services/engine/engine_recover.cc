@@ -147,7 +147,7 @@ void Engine::fail_stored(Job& job, const JobRecord& record, std::string reason, 
 }
 
 Co<void> Engine::store_failed(JobRef job, JobView record) {
-  absl::Status stored = co_await commit_final(record);
+  absl::Status stored = co_await commit_final(job, record);
   if (stored.ok()) {
     conclude(*job, record);
   } else {

@@ -200,11 +200,11 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
   }
   JobView record = final_record(*job, std::move(ending));
   if (planted(PlantedBug::kEndTwice)) conclude(*job, record);
-  absl::Status stored = co_await commit_final(record);
+  absl::Status stored = co_await commit_final(job, record);
   if (planted(PlantedBug::kEndTwice)) co_return;
   if (stored.code() == absl::StatusCode::kOutOfRange) {
     record = final_record(*job, too_large(stored));
-    stored = co_await commit_final(record);
+    stored = co_await commit_final(job, record);
   }
   if (stored.ok()) {
     conclude(*job, record);
@@ -213,7 +213,7 @@ Co<void> Engine::finish(JobRef job, Ending ending) {
   }
 }
 
-Co<absl::Status> Engine::commit_final(JobView record) {
+Co<absl::Status> Engine::commit_final(JobRef job, JobView record) {
   absl::Duration delay = kStoreRetryFirst;
   for (;;) {
     // It has not ended for anybody before that is stored.
@@ -221,6 +221,8 @@ Co<absl::Status> Engine::commit_final(JobView record) {
     if (stored.ok() || stopping_) co_return stored;
     const bool for_good = stored.code() == absl::StatusCode::kOutOfRange;
     if (for_good && record->result != nullptr) co_return stored;
+    job->end_refused = std::move(stored);
+    job->end_tried.set();
     co_await sleep(delay);
     delay = std::min(delay * 2, kStoreRetryMax);
   }
@@ -261,6 +263,7 @@ void Engine::let_go(Job& job) {
   const JobRef keep = job.shared_from_this();
   backlog_.ended(job);
   job.over.set();
+  job.end_tried.set();
   left_memory(job);
 }
 

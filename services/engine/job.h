@@ -55,7 +55,9 @@ struct Job : std::enable_shared_from_this<Job> {
   std::optional<CancelCause> cancel_cause;
   bool left = false;    // the engine stops, and the store has it: the next life goes on with it
   bool ending = false;  // how it ends is decided, and being stored
-  Event over;           // the engine has let go of it: `state` is final, or it was left
+  Event end_tried;      // storing that was refused, or it is over
+  absl::Status end_refused;
+  Event over;  // the engine has let go of it: `state` is final, or it was left
 
   int holds = 0;          // clients that run it and would have it cancelled when they all are gone
   bool detached = false;  // somebody wants it to go on in any case

@@ -153,6 +153,31 @@ Co<absl::Status> client_gone(Harness& h) {
 }
 TEST(Cancel, AJobRunForAClientEndsWithTheClientUnlessDetached) { for_each_seed(&client_gone); }
 
+Co<absl::Status> store_refuses(Harness& h) {
+  JobView running = co_await Try(h.submit("test/stuck", "{}"));
+  JobView queued = co_await Try(h.submit("test/stuck", "{}"));
+  h.store.failing = true;
+  const absl::Time began = h.clock.now();
+  for (int i = 0; i < 2; ++i) {
+    absl::StatusOr<JobView> told =
+        co_await h.engine.request_cancel(queued->id(), CancelCause::kRequested);
+    EXPECT_EQ(told.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(detail_of(told.status())->reason, "STORE_UNAVAILABLE");
+    EXPECT_NE(std::string(told.status().message()).find("the disk is full"), std::string::npos);
+  }
+  EXPECT_LT(h.clock.now() - began, absl::Milliseconds(50));  // the next try is after 100
+  h.store.failing = false;
+  JobView end = co_await Try(h.engine.wait(queued->id(), absl::InfiniteFuture()));
+  EXPECT_EQ(end->state, JobState::kCancelled);
+  EXPECT_EQ(h.world.started, 1);
+  co_return absl::OkStatus();
+}
+TEST(Cancel, OfAQueuedJobAnswersAlsoWhileTheStoreRefuses) {
+  EngineLimits limits;
+  limits.running = 1;
+  for_each_seed(&store_refuses, limits);
+}
+
 Co<absl::Status> gone_while_stored(Harness& h) {
   h.store.latency = absl::Milliseconds(100);
   SubmitRequest request = Harness::request("test/stuck", "{}");
