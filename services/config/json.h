@@ -24,7 +24,9 @@ using JsonAllocator = rapidjson::Document::AllocatorType;
 
 struct JsonLimits {
   size_t bytes = size_t{64} << 20;
-  int depth = 100;  // arrays and objects inside each other; evaluation and printing recurse
+  // Arrays and objects inside each other; evaluation and printing recurse. One number for all: what
+  // one room takes, the next one must not refuse.
+  int depth = 200;
 };
 
 // INVALID_ARGUMENT for text that is not JSON ("line 1, column 8: expected ',' or '}', got ..."),

@@ -136,7 +136,7 @@ absl::StatusOr<Engine::Taken> Engine::take_new(SubmitRequest request, RequestKey
   if (!planned.ok()) return planned.status();
   const PlanRef plan = *std::move(planned);
   if (request.input.empty()) request.input = "{}";
-  absl::StatusOr<JsonDocument> input = parse_input(*plan->pipeline, request.input);
+  absl::StatusOr<JsonDocument> input = parse_input(*plan->pipeline, request.input, limits_.payload);
   if (!input.ok()) {
     return invalid_field("job.input", std::string(input.status().message()));
   }

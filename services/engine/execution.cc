@@ -9,7 +9,6 @@
 #include "services/config/utf8.h"
 #include "services/engine/fan_out.h"
 #include "services/engine/job_input.h"
-#include "services/engine/json_depth.h"
 #include "services/engine/stage_call.h"
 
 namespace fermata {
@@ -82,7 +81,7 @@ absl::Status Execution::restore() {
     if (!plan().stages[i].needs_value) continue;
     JsonLimits limits;
     limits.bytes = context_.limits.output;
-    limits.depth = kJsonDepthMax + 1;  // gathered outputs are one array deeper
+    ++limits.depth;  // gathered outputs are one array deeper
     absl::StatusOr<JsonDocument> value = parse_json(*text, limits);
     if (!value.ok()) return fail("OUTPUT_INVALID", value.status(), stage);
     outputs_[i].value = *std::move(value);
@@ -283,7 +282,8 @@ Co<void> Execution::note_ended(int stage) {
 absl::Status Execution::read_input() {
   if (!plan().needs_input || job_.input.has_value()) return absl::OkStatus();
   // It was checked when the job was submitted, and dropped while the job waited.
-  absl::StatusOr<JsonDocument> input = parse_input(*plan().pipeline, job_.spec->input);
+  absl::StatusOr<JsonDocument> input =
+      parse_input(*plan().pipeline, job_.spec->input, job_.spec->input.size());
   if (!input.ok()) return fail("INPUT_INVALID", input.status());
   job_.input = *std::move(input);
   return absl::OkStatus();

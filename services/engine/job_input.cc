@@ -2,13 +2,12 @@
 
 #include <utility>
 
-#include "services/engine/json_depth.h"
-
 namespace fermata {
 
-absl::StatusOr<JsonDocument> parse_input(const Pipeline& pipeline, std::string_view text) {
+absl::StatusOr<JsonDocument> parse_input(const Pipeline& pipeline, std::string_view text,
+                                         size_t bytes_max) {
   JsonLimits limits;
-  limits.depth = kJsonDepthMax;
+  limits.bytes = bytes_max;
   absl::StatusOr<JsonDocument> input = parse_json(text, limits);
   if (!input.ok() || pipeline.input == nullptr) return input;
   const absl::Status filled = pipeline.input->fill_defaults(*input, input->GetAllocator());

@@ -92,11 +92,13 @@ absl::StatusOr<PlanRef> PlanCache::named(const std::string& name) {
 
 absl::StatusOr<PlanRef> PlanCache::stage(const std::string& use) {
   const auto found = bare_.find(use);
-  if (found != bare_.end()) return found->second;
-  absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline = Pipeline::single_stage(use);
+  absl::StatusOr<std::shared_ptr<const Pipeline>> pipeline = nullptr;
+  if (found == bare_.end()) pipeline = Pipeline::single_stage(use);
   if (!pipeline.ok()) return invalid_field("job.stage", std::string(pipeline.status().message()));
+  // Whether it is known is asked each time: its plugin may be gone since.
   const absl::StatusOr<StageRef> stage = stages_.resolve(use);
   if (!stage.ok()) return stage_not_found(use, stage.status());
+  if (found != bare_.end()) return found->second;
   if (bare_.size() >= kPlansMax) bare_.clear();
   return bare_[use] = make(*std::move(pipeline), true, use);
 }

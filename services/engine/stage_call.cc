@@ -6,7 +6,6 @@
 
 #include "services/config/str_cat.h"
 #include "services/engine/attempt_policy.h"
-#include "services/engine/json_depth.h"
 
 namespace fermata {
 namespace {
@@ -94,7 +93,6 @@ void accept_output(Execution& execution, int stage, Buffer output, CallResult& r
   }
   JsonLimits limits;
   limits.bytes = max;
-  limits.depth = kJsonDepthMax;
   absl::StatusOr<JsonDocument> value = parse_json(output.view(), limits);
   if (!value.ok()) {
     failed(result, "OUTPUT_INVALID",

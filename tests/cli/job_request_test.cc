@@ -56,6 +56,9 @@ TEST(MakeJob, TakesInputFromTextFileOrStdinAsItIs) {
   EXPECT_EQ(made_input(work("p")), "");
   EXPECT_EQ(made_input(work("p", "{\"n\": 1.0}")), "{\"n\": 1.0}");
   EXPECT_EQ(made_input(work("p", "@in.json")), "[1,2]");
+  // As deep as the server takes it.
+  const std::string deep = std::string(200, '[') + std::string(200, ']');
+  EXPECT_EQ(made_input(work("p", deep)), deep);
   EXPECT_EQ(made_input(work("p", "-")), "{\"from\":\"stdin\"}");
 }
 

@@ -186,9 +186,16 @@ TEST(Run, OutputsCountAgainstTheLimitOfBytes) {
 }
 
 Co<absl::Status> stage_vanishes(Harness& h) {
-  JobView first = co_await Try(h.run("test/echo", "{}"));
+  h.add(R"(
+pipeline: vanishes
+stages:
+  first: { use: test/work, with: { ms: 10 } }
+  then: { use: test/echo, after: [first] }
+)");
+  JobView job = co_await Try(h.submit("vanishes", "{}"));
+  co_await sleep(absl::Milliseconds(5));
   h.stages.remove("test/echo");
-  JobView job = co_await Try(h.run("test/echo", "{}"));
+  job = co_await Try(h.engine.wait(job->id(), absl::InfiniteFuture()));
   EXPECT_EQ(job->state, JobState::kFailed);
   EXPECT_EQ(job->reason, "STAGE_NOT_FOUND");
   co_return absl::OkStatus();

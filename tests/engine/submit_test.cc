@@ -153,6 +153,27 @@ TEST(Submit, AtTheLimitOfBytesItIsRefused) {
   for_each_seed(&bytes_limit, limits);
 }
 
+Co<absl::Status> large_input(Harness& h) {
+  const std::string large = "\"" + std::string(size_t{65} << 20, 'x') + "\"";
+  JobView job = co_await Try(h.run("test/none", large));
+  EXPECT_EQ(job->state, JobState::kSucceeded);
+  co_return absl::OkStatus();
+}
+TEST(Submit, AnInputMayBeAsLargeAsTheLimitSays) {
+  EngineLimits limits;
+  limits.payload = size_t{66} << 20;
+  Harness(0, limits).play(&large_input);
+}
+
+Co<absl::Status> stage_goes(Harness& h) {
+  JobView before = co_await Try(h.run("test/echo", "{}"));
+  h.stages.remove("test/echo");
+  absl::StatusOr<JobView> after = co_await h.submit("test/echo", "{}");
+  EXPECT_EQ(reason_of(after.status()), "STAGE_NOT_FOUND");
+  co_return absl::OkStatus();
+}
+TEST(Submit, AStageThatIsGoneIsRefusedThoughItWasKnown) { for_each_seed(&stage_goes); }
+
 SubmitRequest inline_pipeline(int number, int patterns) {
   SubmitRequest request;
   request.pipeline_yaml =
