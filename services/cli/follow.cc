@@ -24,6 +24,11 @@ ProgressView::Mode mode_for(const Session& session, const FollowOptions& options
   return session.options.json ? ProgressView::Mode::kNone : ProgressView::Mode::kLines;
 }
 
+// CANCELLED is not this client's word: a server that goes says it to calls that it has not taken.
+bool is_loss(grpc::StatusCode code) {
+  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED;
+}
+
 class Follower {
  public:
   Follower(Session& session, const std::string& job, const FollowOptions& options)
@@ -42,7 +47,7 @@ class Follower {
       grpc::Status lost = status;
       if (status.ok()) lost = ask();
       if (finished_) return ended();
-      if (lost.error_code() != grpc::StatusCode::UNAVAILABLE) return {session_.fail(lost), {}};
+      if (!is_loss(lost.error_code())) return {session_.fail(lost), {}};
       if (!reconnect()) return left_ ? leave() : Followed{session_.fail(lost), {}};
     }
   }

@@ -70,6 +70,7 @@ bool possible(const std::vector<PluginMetric>& metrics) {
     for (const auto& [key, series] : metric.series) {
       if (series.label_values.size() != metric.labels.size()) return false;
       if (series.buckets.size() != buckets) return false;
+      if (metric.kind == FERMATA_METRIC_COUNTER && series.value < 0) return false;
     }
   }
   return series_count <= PluginMetrics::kMaxSeries;
@@ -78,6 +79,7 @@ bool possible(const std::vector<PluginMetric>& metrics) {
 // Of what only grows, what came since. A process that says less than before has counted anew.
 template <class Number>
 Number since(Number now, Number before) {
+  if (now == before) return 0;  // infinity, too
   return now < before ? now : now - before;
 }
 

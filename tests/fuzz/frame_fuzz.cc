@@ -25,8 +25,10 @@ void check_metrics(std::string_view payload) {
   absl::StatusOr<std::vector<PluginMetric>> metrics = decode_metrics(payload);
   if (!metrics.ok()) return;
   PluginMetrics counted;
-  if (!counted.replace(*std::move(metrics))) return;
+  std::vector<PluginMetric> before;
+  if (!counted.add_from_process(*metrics, before)) return;
   FUZZ_CHECK(counted.all().size() <= PluginMetrics::kMaxMetrics);
+  FUZZ_CHECK(counted.add_from_process(*std::move(metrics), before));
   FUZZ_CHECK(decode_metrics(encode_metrics(counted)).ok());
 }
 
