@@ -14,8 +14,9 @@ constexpr size_t kMaxAddedBytes = size_t{16} << 20;
 // To look for a name in an object is a walk over its members: in a larger one, a set is made of
 // them.
 constexpr unsigned kFewMembers = 16;
-// What goes over all members costs steps of the budget, one for so many.
-constexpr int64_t kMembersPerStep = 2;
+// Steps of the budget for each member: that is looked at, and that is put into the set of names.
+constexpr int64_t kStepsToLook = 1;
+constexpr int64_t kStepsToName = 2;
 
 class Filler {
  public:
@@ -49,7 +50,7 @@ class Filler {
       if (property.schema->target().default_value == nullptr) continue;
       if (large && names.empty()) {
         for (const auto& member : value.GetObject()) names.insert(as_string_view(member.name));
-        spend(value.MemberCount() / kMembersPerStep);
+        spend(kStepsToName * value.MemberCount());
       }
       const bool known =
           large ? names.contains(property.name) : find_member(value, property.name) != nullptr;
@@ -60,7 +61,7 @@ class Filler {
 
   absl::Status fill_object(const SchemaNode& schema, JsonValue& value) {
     if (schema.properties.empty()) return absl::OkStatus();
-    spend(value.MemberCount() / kMembersPerStep);
+    spend(kStepsToLook * value.MemberCount());
     // Members first: what is added below is complete as it is, and filling it could go on for ever.
     for (auto& member : value.GetObject()) {
       auto property = schema.property.find(as_string_view(member.name));
