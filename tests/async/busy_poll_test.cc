@@ -130,7 +130,9 @@ TEST_P(BusyPoll, APostIsFoundAndItsThreadWritesNothing) {
   });
   EXPECT_EQ(loop->run(look_for, event, kForeverNs), absl::OkStatus());
   other.join();
-  if (usable_cpus() > 1) EXPECT_EQ(loop->stats().wake_writes, 0u);
+  if (usable_cpus() > 1) {
+    EXPECT_EQ(loop->stats().wake_writes, 0u);
+  }
 }
 
 TEST_P(BusyPoll, TimersFireMeanwhile) {
@@ -142,7 +144,9 @@ TEST_P(BusyPoll, TimersFireMeanwhile) {
   });
   EXPECT_EQ(status, absl::OkStatus());
   EXPECT_EQ(loop->stats().timers_fired, 20u);
-  if (usable_cpus() > 1) EXPECT_EQ(loop->stats().wakeups, 0u);
+  if (usable_cpus() > 1) {
+    EXPECT_EQ(loop->stats().wakeups, 0u);
+  }
 }
 
 TEST_P(BusyPoll, AfterwardsTheLoopSleeps) {
@@ -156,7 +160,9 @@ TEST_P(BusyPoll, AfterwardsTheLoopSleeps) {
   EXPECT_EQ(loop->run(look_for, event, kLookNs), absl::OkStatus());
   other.join();
   EXPECT_GE(loop->stats().wakeups, 1u);
-  if (usable_cpus() > 1) EXPECT_GT(loop->stats().busy_poll_ns, 0);
+  if (usable_cpus() > 1) {
+    EXPECT_GT(loop->stats().busy_poll_ns, 0);
+  }
 }
 
 // What a callback arms or measures must not begin before the loop went to sleep.
