@@ -1,8 +1,8 @@
 // Where a life of the engine begins to count the events of the jobs that it takes over.
 //
 // What an earlier life told its watchers is stored only with the next record of the job, so a new
-// one must begin above anything that it may have told. The store remembers where each life began;
-// the clock is only asked where there is nothing to remember, since it may have been set back.
+// one must begin above anything that it may have told. The store remembers where each life began,
+// and the next begins above that, or at the clock if it is further: it may have been set back.
 #pragma once
 
 #include <algorithm>
